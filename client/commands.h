@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The commands of icreissuectl, one function each; main.c has the table. Each returns an exit status and has told its
+ * failure. */
+#ifndef ICREISSUE_CLIENT_COMMANDS_H
+#define ICREISSUE_CLIENT_COMMANDS_H
+
+#include "client/client.h"
+
+int command_status(Client *client, const Arguments *arguments);
+int command_types(Client *client, const Arguments *arguments);
+int command_reload(Client *client, const Arguments *arguments);
+int command_automatic(Client *client, const Arguments *arguments);
+int command_monitor(Client *client, const Arguments *arguments);
+
+int command_readers(Client *client, const Arguments *arguments);
+int command_read(Client *client, const Arguments *arguments);
+
+int command_record_list(Client *client, const Arguments *arguments);
+int command_record_show(Client *client, const Arguments *arguments);
+int command_record_find(Client *client, const Arguments *arguments);
+int command_record_put(Client *client, const Arguments *arguments);
+int command_record_remove(Client *client, const Arguments *arguments);
+int command_record_import(Client *client, const Arguments *arguments);
+int command_record_export(Client *client, const Arguments *arguments);
+int command_request(Client *client, const Arguments *arguments);
+int command_withdraw(Client *client, const Arguments *arguments);
+
+int command_reissue(Client *client, const Arguments *arguments);
+int command_issue(Client *client, const Arguments *arguments);
+
+int command_jobs(Client *client, const Arguments *arguments);
+int command_job_show(Client *client, const Arguments *arguments);
+int command_job_follow(Client *client, const Arguments *arguments);
+int command_job_cancel(Client *client, const Arguments *arguments);
+int command_job_retry(Client *client, const Arguments *arguments);
+int command_job_pause(Client *client, const Arguments *arguments);
+int command_job_resume(Client *client, const Arguments *arguments);
+
+int command_profile_check(Client *client, const Arguments *arguments);
+
+#endif

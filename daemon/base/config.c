@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Reads icreissue.yaml. What the values mean is the business of whoever uses them. */
+#include "base/config.h"
+
+#include <stdio.h>
+
+#include "base/yaml.h"
+
+enum { STATION_NAME_MAX = 64 };
+
+static const char *const roles[] = { "standalone", NULL };
+static const char *const automatic_modes[] = {
+        [AUTOMATIC_NO] = "no", [AUTOMATIC_YES] = "yes", [AUTOMATIC_REQUEST] = "request", NULL,
+};
+
+Config *config_free(Config *config) {
+        if (!config)
+                return NULL;
+
+        for (size_t i = 0; i < config->reader_count; i++) {
+                free(config->readers[i].name);
+                free(config->readers[i].pattern);
+        }
+
+        free(config->readers);
+        free(config->station);
+        free(config);
+        return NULL;
+}
+
+static int read_station(Config *config, YamlNode node, Failure *failure) {
+        const char *text;
+        int r;
+
+        if (!yaml_present(node))
+                return 0;
+
+        r = yaml_read_text(node, "the station's name", &text, failure);
+        if (r < 0)
+                return r;
+
+        if (!*text || strlen(text) > STATION_NAME_MAX)
+                return yaml_complain(node, failure, "a station's name has 1 to %d bytes", STATION_NAME_MAX);
+
+        free(config->station);
+        config->station = strdup(text);
+        return config->station ? 0 : failure_no_memory(failure);
+}
+
+static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
+        static const char *const keys[] = { "name", "match", "target", NULL };
+        const char *name, *pattern;
+        YamlNode target;
+        int r;
+
+        r = yaml_expect(node, YAML_MAPPING, "a reader: name, match, target", failure);
+        if (r >= 0)
+                r = yaml_check_keys(node, keys, "a reader", failure);
+        if (r < 0)
+                return r;
+
+        if (!yaml_present(yaml_find(node, "name")) || !yaml_present(yaml_find(node, "match")))
+                return yaml_complain(node, failure,
+                                     "a reader needs name: (how the desk calls it) and match: (a pattern on its PC/SC name)");
+
+        r = yaml_read_text(yaml_find(node, "name"), "the reader's name", &name, failure);
+        if (r >= 0)
+                r = yaml_read_text(yaml_find(node, "match"), "a pattern on the PC/SC name", &pattern, failure);
+        target = yaml_find(node, "target");
+        reader->target = true;
+        if (r >= 0 && yaml_present(target))
+                r = yaml_read_boolean(target, "true or false: whether any job may use its blanks", &reader->target,
+                                      failure);
+        if (r < 0)
+                return r;
+
+        reader->name = strdup(name);
+        reader->pattern = strdup(pattern);
+        return reader->name && reader->pattern ? 0 : failure_no_memory(failure);
+}
+
+static int read_readers(Config *config, YamlNode node, Failure *failure) {
+        int r;
+
+        if (!yaml_present(node))
+                return 0;
+
+        r = yaml_expect(node, YAML_SEQUENCE, "a list of readers", failure);
+        if (r < 0)
+                return r;
+
+        config->readers = new0(ConfigReader, yaml_count(node) + 1);
+        if (!config->readers)
+                return failure_no_memory(failure);
+
+        for (size_t i = 0; i < yaml_count(node); i++) {
+                config->reader_count++;
+                r = read_reader(&config->readers[i], yaml_item(node, i), failure);
+                if (r < 0)
+                        return r;
+
+                for (size_t k = 0; k < i; k++)
+                        if (streq(config->readers[k].name, config->readers[i].name))
+                                return yaml_complain(yaml_find(yaml_item(node, i), "name"), failure,
+                                                     "a name that no other reader has");
+        }
+
+        return 0;
+}
+
+static int read_number(YamlNode root, const char *key, unsigned maximum, unsigned *ret, Failure *failure) {
+        YamlNode node = yaml_find(root, key);
+        int64_t value;
+        int r;
+
+        if (!yaml_present(node))
+                return 0;
+
+        r = yaml_read_number(node, 1, maximum, key, &value, failure);
+        if (r < 0)
+                return r;
+
+        *ret = (unsigned) value;
+        return 0;
+}
+
+static int read_rest(Config *config, YamlNode root, Failure *failure) {
+        YamlNode role = yaml_find(root, "role"), automatic = yaml_find(root, "automatic");
+        YamlNode two_person = yaml_find(root, "two-person");
+        size_t choice = AUTOMATIC_NO;
+        int r = 0;
+
+        if (yaml_present(role)) {
+                r = yaml_read_choice(role, roles, "a role", &choice, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        choice = AUTOMATIC_NO;
+        if (yaml_present(automatic))
+                r = yaml_read_choice(automatic, automatic_modes, "no, yes or request", &choice, failure);
+        config->automatic = (AutomaticMode) choice;
+        if (r >= 0 && yaml_present(two_person))
+                r = yaml_read_boolean(two_person, "true or false", &config->two_person, failure);
+        if (r >= 0)
+                r = read_number(root, "job-limit", 100000, &config->job_limit, failure);
+        if (r >= 0)
+                r = read_number(root, "spoiled-limit", 100, &config->spoiled_limit, failure);
+
+        return r;
+}
+
+static int read_file(Config *config, YamlNode root, Failure *failure) {
+        static const char *const keys[] = { "role",      "station",       "readers",    "automatic",
+                                            "job-limit", "spoiled-limit", "two-person", NULL };
+        int r;
+
+        if (!yaml_present(root))
+                return 0;
+
+        r = yaml_expect(root, YAML_MAPPING, "a mapping: role, station, readers ...", failure);
+        if (r >= 0)
+                r = yaml_check_keys(root, keys, "the configuration", failure);
+        if (r >= 0)
+                r = read_station(config, yaml_find(root, "station"), failure);
+        if (r >= 0)
+                r = read_readers(config, yaml_find(root, "readers"), failure);
+        if (r >= 0)
+                r = read_rest(config, root, failure);
+
+        return r;
+}
+
+int config_load(const char *directory, Config **ret, Failure *failure) {
+        _cleanup_(config_freep) Config *config = new0(Config, 1);
+        _cleanup_(yaml_file_freep) YamlFile *file = NULL;
+        _cleanup_free_ char *path = NULL;
+        char host[STATION_NAME_MAX + 1] = {};
+        int r;
+
+        if (!config || asprintf(&path, "%s/icreissue.yaml", directory) < 0) {
+                path = NULL;
+                return failure_no_memory(failure);
+        }
+
+        config->job_limit = 1000;
+        config->spoiled_limit = 3;
+        config->station = strdup(gethostname(host, sizeof(host) - 1) == 0 && *host ? host : "station");
+        if (!config->station)
+                return failure_no_memory(failure);
+
+        r = yaml_file_load(path, &file, failure);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        if (file) {
+                r = read_file(config, yaml_file_root(file), failure);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = TAKE_PTR(config);
+        return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The configuration, DIRECTORY/icreissue.yaml (icreissue.yaml(5)). Every key has a default, so that the file may be
+ * missing; an unknown key is a mistake. */
+#ifndef ICREISSUE_BASE_CONFIG_H
+#define ICREISSUE_BASE_CONFIG_H
+
+#include "base/failure.h"
+
+typedef enum AutomaticMode {
+        AUTOMATIC_NO,
+        AUTOMATIC_YES,     /* a card whose record's flag says "unissued" is reissued as soon as it appears */
+        AUTOMATIC_REQUEST, /* as well one whose flag says "issued": its reissue is requested first */
+} AutomaticMode;
+
+typedef struct ConfigReader {
+        char *name;    /* how the desk calls it; goes into D-Bus properties and messages */
+        char *pattern; /* fnmatch(3) pattern on the PC/SC reader name */
+        bool target;   /* blanks may be put into it for any job; default true */
+} ConfigReader;
+
+typedef struct Config {
+        char *station;          /* in the records' history; default: the host's name */
+        ConfigReader *readers;  /* empty: every reader is the desk's, under its PC/SC name */
+        size_t reader_count;
+        AutomaticMode automatic;
+        unsigned job_limit;     /* open jobs, batches' children not counted; 1..100000, default 1000 */
+        unsigned spoiled_limit; /* cards spoiled in a row in one reader before it stops; 1..100, default 3 */
+        bool two_person;        /* who requests a reissue may not be the one who carries it out */
+} Config;
+
+/* PROFILE_INVALID with file:line:column and what was expected; nothing is returned then. */
+int config_load(const char *directory, Config **ret, Failure *failure);
+Config *config_free(Config *config);
+DEFINE_CLEANUP(Config *, config_free)
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Everything the service knows about cards, as data: the type readout, the correlation table and the card
+ * profiles, loaded together and immutable afterwards, so that reader threads may use it without a lock. A file
+ * under the configuration directory replaces the vendor's of the same name (DESIGN of the profile language:
+ * icreissue-profile(5)). */
+#ifndef ICREISSUE_CARD_CATALOGUE_H
+#define ICREISSUE_CARD_CATALOGUE_H
+
+#include <jansson.h>
+
+#include "base/bytes.h"
+#include "base/failure.h"
+
+typedef struct Catalogue Catalogue;
+typedef struct Profile Profile;
+
+/* Loads type-readout.yaml, correlation.yaml and every cards/NAME.yaml that the correlation names, and proves each
+ * profile (profile_prove()). PROFILE_INVALID with file:line:column and what was expected for a mistake; nothing
+ * is returned then. */
+int catalogue_load(const char *config_directory, const char *data_directory, Catalogue **ret, Failure *failure);
+
+Catalogue *catalogue_ref(Catalogue *catalogue);
+Catalogue *catalogue_unref(Catalogue *catalogue);
+DEFINE_CLEANUP(Catalogue *, catalogue_unref)
+
+/* The profile that the correlation table gives a card type, borrowed; NULL for a type that it does not name. */
+const Profile *catalogue_profile(const Catalogue *catalogue, const char *type);
+
+/* The number of card types in the correlation table, and the n-th one's name, in the table's order. */
+size_t catalogue_type_count(const Catalogue *catalogue);
+const char *catalogue_type(const Catalogue *catalogue, size_t n);
+
+/* One line for people. Borrowed. */
+const char *profile_description(const Profile *profile);
+
+/* What the profile can do with a card, of "identify", "serial", "blank", "issue", "verify", "discard": NULL-
+ * terminated, static strings, the array borrowed. */
+const char *const *profile_abilities(const Profile *profile);
+
+/* Whether a record's field of that name is secret, or indexed for FindRecords; false for an unknown name. */
+bool profile_field_is_secret(const Profile *profile, const char *name);
+bool profile_field_is_indexed(const Profile *profile, const char *name);
+
+/* Holds a record's ID and fields (a JSON object: name -> string, or array of strings where the field is a list)
+ * against the profile's `fields`: unknown name, missing one that is neither optional nor has a default, wrong
+ * length, text that its encoding cannot carry, failed check. INVALID_ARGS names the field and what it must be,
+ * never its value. */
+int profile_check_fields(const Profile *profile, const char *id, const json_t *fields, Failure *failure);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How a record's text becomes bytes on a card, and back: hexadecimal, ASCII, UTF-8, BCD, BCD with swapped
+ * nibbles (as in 3GPP TS 31.102, 4.2.2), unsigned integer. It knows nothing of fields and profiles. */
+#ifndef ICREISSUE_CARD_ENCODING_H
+#define ICREISSUE_CARD_ENCODING_H
+
+#include "base/bytes.h"
+
+typedef enum Encoding {
+        ENCODING_HEX,
+        ENCODING_ASCII,
+        ENCODING_UTF_8,
+        ENCODING_BCD,
+        ENCODING_NIBBLE_SWAPPED_BCD,
+        ENCODING_INTEGER,
+        _ENCODING_MAX,
+} Encoding;
+
+/* The names in profiles, in the enumeration's order, NULL-terminated. */
+extern const char *const encoding_names[];
+
+/* What a text must be, for messages: "hexadecimal digits", "decimal digits" ... Static. */
+const char *encoding_expects(Encoding encoding);
+
+/* Appends the text's bytes. width is used by ENCODING_INTEGER alone: big-endian in that many bytes, 0 for as
+ * few as the number needs. An odd number of BCD digits is filled up with the nibble F. Returns 0; -EINVAL for
+ * a text that the encoding cannot carry; -ERANGE for a number that does not fit width; -ENOMEM. */
+int encoding_encode(Encoding encoding, const char *text, size_t width, Bytes *ret);
+
+/* The text of what a card holds, without the padding that may follow: bytes 00, 20 and FF after ASCII and
+ * UTF-8, F nibbles after BCD. The caller owns it. Returns 0, -EINVAL for bytes that are not of the encoding,
+ * -ENOMEM. */
+int encoding_decode(Encoding encoding, Span bytes, char **ret);
+
+/* A text that is encoded in exactly so many bytes (at most 8 for an integer), made of digits alone so that
+ * every encoding can carry it: with it profiles are tried out before there is a record. NULL without memory.
+ * */
+char *encoding_sample(Encoding encoding, size_t size);
+
+#endif

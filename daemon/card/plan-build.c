@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Encodes a profile's stages into a plan: after this, nothing about the record can fail any more. */
+#include "card/plan-private.h"
+
+Plan *plan_free(Plan *plan) {
+        if (!plan)
+                return NULL;
+
+        for (size_t i = 0; i < plan->stage_count; i++) {
+                calls_done(&plan->stages[i].open);
+                calls_done(&plan->stages[i].write);
+        }
+
+        calls_done(&plan->verify);
+        free(plan->stages);
+        free(plan);
+        return NULL;
+}
+
+bool plan_at_end(const Plan *plan, const IssuePosition *position) {
+        return position->stage >= plan->stage_count;
+}
+
+int plan_encode(const Profile *profile, const ValueContext *context, Plan **ret, Failure *failure) {
+        _cleanup_(plan_freep) Plan *plan = NULL;
+        int r;
+
+        plan = new0(Plan, 1);
+        if (!plan)
+                return failure_no_memory(failure);
+
+        plan->profile = profile;
+        plan->opened = NO_STAGE;
+        plan->stages = new0(PlanStage, profile->stage_count + 1);
+        if (!plan->stages)
+                return failure_no_memory(failure);
+
+        for (size_t i = 0; i < profile->stage_count; i++) {
+                PlanStage *stage = &plan->stages[plan->stage_count++];
+
+                stage->stage = &profile->stages[i];
+                r = calls_encode(&profile->stages[i].open, context, &stage->open, failure);
+                if (r >= 0)
+                        r = calls_encode(&profile->stages[i].write, context, &stage->write, failure);
+                if (r < 0)
+                        return r;
+
+                plan->work += 2 * (stage->open.count + stage->write.count);
+        }
+
+        r = calls_encode(&profile->verify, context, &plan->verify, failure);
+        if (r < 0)
+                return r;
+
+        plan->work += plan->verify.count;
+        plan->position.stage = (unsigned) plan->stage_count; /* before plan_write(): a card that is written */
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
+int plan_new(const Profile *profile, const KeyRing *keys, const char *id, const json_t *fields,
+             const CardFacts *facts, Plan **ret, Failure *failure) {
+        ValueContext context = {
+                .profile = profile,
+                .keys = keys,
+                .id = id,
+                .fields = fields,
+                .serial = bytes_span(&facts->serial),
+        };
+
+        if (profile->stage_count == 0)
+                return failure_set(failure, FAILURE_PROFILE_INVALID,
+                                   "The profile %s has no `issue:`, so no card can be written with it",
+                                   profile->name);
+
+        return plan_encode(profile, &context, ret, failure);
+}
+
+void plan_session(const Plan *plan, const PlanContext *context, FailureKind kind, Session *ret) {
+        *ret = (Session){
+                .transport = context->transport,
+                .class_byte = plan->profile->class_byte,
+                .longest = plan->profile->longest,
+                .refused = context->refused,
+                .serial = context->serial,
+                .insertion = context->insertion,
+                .kind = kind,
+                .tries_left = -1,
+        };
+        transport_set_manner(context->transport, &plan->profile->manner);
+}
+
+int plan_step(Plan *plan, const PlanContext *context, const char *stage, Failure *failure) {
+        double progress = plan->work > 0 ? (double) plan->done / (double) plan->work : 0;
+
+        plan->done++;
+        return context->step ? context->step(MIN_OF(progress, 1.0), stage, context->userdata, failure) : 0;
+}
+
+int plan_complain(const PlanStage *stage, const Call *call, const StepResult *result, FailureKind kind,
+                  Failure *failure) {
+        const char *name = stage ? stage->stage->name : "verify";
+        const Step *step = call->step;
+        char buffer[8];
+
+        if (result->sw == 0x9000)
+                return failure_set(failure, kind,
+                                   "Stage \"%s\": the card's answer to %s is not as %s:%zu expects it", name,
+                                   step->verb->name, step->place.file, step->place.line);
+
+        return failure_set(failure, kind, "Stage \"%s\": the card answers %s (%s:%zu) with %s", name,
+                           step->verb->name, step->place.file, step->place.line,
+                           status_word_text(result->sw, buffer));
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A profile in plain words. */
+#include "card/profile-check.h"
+
+#include <libgen.h>
+
+#include "card/profile-prove.h"
+
+static void print_path(Span path, FILE *out) {
+        for (size_t i = 0; i < path.size; i++)
+                fprintf(out, "%s%02X", i > 0 && i % 2 == 0 ? "/" : "", path.data[i]);
+}
+
+static void print_bytes(Span bytes, FILE *out) {
+        for (size_t i = 0; i < bytes.size; i++)
+                fprintf(out, "%02X", bytes.data[i]);
+}
+
+typedef struct Names {
+        FILE *out;
+        const Field *last;
+} Names;
+
+static void print_field(const Field *field, void *userdata) {
+        Names *names = userdata;
+
+        if (field == names->last)
+                return;
+
+        fprintf(names->out, "%s%s", names->last ? ", " : "", field->name);
+        names->last = field;
+}
+
+static void print_value(const Value *value, FILE *out) {
+        Names names = { .out = out, .last = NULL };
+
+        value_visit_fields(value, print_field, &names);
+        if (!names.last)
+                fprintf(out, "%s", value->kind == VALUE_KEY ? value->name : "constant");
+}
+
+static void print_argument(const ArgumentRule *rule, const Argument *argument, FILE *out) {
+        fprintf(out, " %s ", rule->name);
+        switch (rule->type) {
+        case ARGUMENT_NUMBER:
+                fprintf(out, "%lld", (long long) argument->number);
+                return;
+        case ARGUMENT_HEX:
+                print_bytes(bytes_span(&argument->bytes), out);
+                return;
+        case ARGUMENT_PATH:
+                print_path(bytes_span(&argument->bytes), out);
+                return;
+        case ARGUMENT_CHOICE:
+                fprintf(out, "%s", rule->choices[argument->number]);
+                return;
+        case ARGUMENT_BOOLEAN:
+                fprintf(out, "%s", argument->number ? "true" : "false");
+                return;
+        default:
+                fputc('(', out);
+                print_value(argument->value, out);
+                fputc(')', out);
+        }
+}
+
+static void print_condition(const Condition *when, FILE *out) {
+        if (when->kind == CONDITION_PRESENT)
+                fprintf(out, ", if the record has %s", when->field->name);
+        else if (when->kind == CONDITION_ABSENT)
+                fprintf(out, ", if the record has no %s", when->field->name);
+        else if (when->kind == CONDITION_READ_IS)
+                fprintf(out, ", if the serial is %s", when->pattern);
+}
+
+/* How a write is finished after a pull, and how it is proven. */
+static void print_write(const Step *step, FILE *out) {
+        if (step_repeatable(step))
+                fprintf(out, "; may be repeated");
+        else
+                fprintf(out, "; journaled before, and afterwards %s whether it has happened",
+                        step->done_if.count > 0 ? "its done-if tells" : "the card is asked");
+
+        if (step->verb->flags & VERB_CHANGES_SECRET)
+                fprintf(out, "; proven by use");
+        else if (step->verb->written >= 0)
+                fprintf(out, "; %s",
+                        step->read_back && step->verb->read_back ? "read back and compared"
+                                                                 : "not verifiable");
+}
+
+static void print_steps(const char *title, const StepList *list, bool issue, FILE *out) {
+        if (list->count == 0)
+                return;
+
+        fprintf(out, "%s:\n", title);
+        for (size_t i = 0; i < list->count; i++) {
+                const Step *step = &list->steps[i];
+
+                fprintf(out, "  %s", step->verb->name);
+                for (size_t k = 0; k < VERB_ARGUMENTS_MAX; k++)
+                        if (step->arguments[k].given)
+                                print_argument(&step->verb->arguments[k], &step->arguments[k], out);
+
+                fprintf(out, ": the card %s", step->verb->explanation);
+                print_condition(&step->when, out);
+                if (step->expect)
+                        fprintf(out, "; must be %s", step->expect);
+                for (size_t k = 0; k < step->accept_count; k++)
+                        fprintf(out, "%s%04X", k == 0 ? "; must answer " : " or ", step->accept[k]);
+                if (issue && step_kind(step) == VERB_WRITE)
+                        print_write(step, out);
+                fputc('\n', out);
+        }
+}
+
+static void print_fields(const Profile *profile, FILE *out) {
+        fprintf(out, "Fields:\n");
+        for (size_t i = 0; i < profile->field_count; i++) {
+                const Field *field = &profile->fields[i];
+
+                fprintf(out, "  %s: %s, ", field->name, encoding_names[field->encoding]);
+                if (field->minimum == field->maximum)
+                        fprintf(out, "%zu bytes", field->maximum);
+                else
+                        fprintf(out, "%zu to %zu bytes", field->minimum, field->maximum);
+                fprintf(out, "%s%s%s%s\n", field->secret ? ", secret" : "", field->index ? ", indexed" : "",
+                        field->optional ? ", optional" : "", field->default_text ? ", with a default" : "");
+        }
+}
+
+static void print_profile(const Profile *profile, FILE *out) {
+        fprintf(out, "%s: %s\nCan:", profile->name, profile->description);
+        for (size_t i = 0; profile->abilities[i]; i++)
+                fprintf(out, " %s", profile->abilities[i]);
+        fputc('\n', out);
+
+        print_fields(profile, out);
+        print_steps("The chip's serial is read", &profile->serial, false, out);
+        print_steps("The ID is read", &profile->identify, false, out);
+        print_steps("A card is blank if all of this holds", &profile->blank, false, out);
+        for (size_t i = 0; i < profile->stage_count; i++) {
+                fprintf(out, "Stage \"%s\"\n", profile->stages[i].name);
+                print_steps("To open it, again after every reset", &profile->stages[i].open, true, out);
+                print_steps("Written", &profile->stages[i].write, true, out);
+        }
+        print_steps("Verified besides", &profile->verify, false, out);
+        print_steps("An old card is discarded", &profile->discard, false, out);
+}
+
+int profile_explain(const char *path, const char *data_directory, FILE *out, Failure *failure) {
+        _cleanup_free_ char *for_name = strdup(path), *for_directory = strdup(path), *cards = NULL;
+        _cleanup_(profile_freep) Profile *profile = NULL;
+        const char *directories[3] = {};
+        char *name, *suffix;
+        int r;
+
+        if (!for_name || !for_directory)
+                return failure_no_memory(failure);
+        if (data_directory && asprintf(&cards, "%s/cards", data_directory) < 0) {
+                cards = NULL;
+                return failure_no_memory(failure);
+        }
+
+        name = basename(for_name);
+        suffix = strrchr(name, '.');
+        if (!suffix || !streq(suffix, ".yaml"))
+                return failure_set(failure, FAILURE_PROFILE_INVALID, "%s: expected a file NAME.yaml", path);
+
+        *suffix = '\0';
+        directories[0] = dirname(for_directory);
+        directories[1] = cards;
+        r = profile_load(name, directories, &profile, failure);
+        if (r >= 0)
+                r = profile_prove(profile, failure);
+        if (r < 0)
+                return r;
+
+        print_profile(profile, out);
+        return 0;
+}

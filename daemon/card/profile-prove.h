@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parts of profile_prove() (profile.h) that lie in different files. */
+#ifndef ICREISSUE_CARD_PROFILE_PROVE_H
+#define ICREISSUE_CARD_PROFILE_PROVE_H
+
+#include "card/plan-private.h"
+
+/* Encodes the issue of a record as long (or as short) as the fields allow. PROFILE_INVALID; the caller owns
+ * *ret. */
+int prove_encoding(const Profile *profile, bool longest, Plan **ret, Failure *failure);
+
+/* prove-blank.c: at least one step of `blank:` fails on a card that the plan has written. PROFILE_INVALID. */
+int prove_blank(const Profile *profile, const Plan *plan, Failure *failure);
+
+#endif

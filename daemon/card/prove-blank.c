@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The proof that no issued card is ever taken for a blank: `blank:` has a step that looks at something that
+ * `issue:` always writes, in the state it has before. */
+#include "base/tlv.h"
+#include "card/profile-prove.h"
+
+/* Where a step works: the selected file's identifier, or 0 where it was selected by name. */
+static uint16_t selected_file(const Step *step, uint16_t before) {
+        Span path = bytes_span(&step->arguments[1].bytes);
+
+        if (step_kind(step) != VERB_SELECT)
+                return before;
+
+        return path.size < 2 ? 0 : (uint16_t) (path.data[path.size - 2] << 8 | path.data[path.size - 1]);
+}
+
+/* A step that holds only where the card has nothing there: every status word that it accepts is an error. */
+static bool wants_nothing(const Step *step) {
+        for (size_t i = 0; i < step->accept_count; i++)
+                if (step->accept[i] >= 0x9000 || step->accept[i] < 0x6400)
+                        return false;
+
+        return step->accept_count > 0;
+}
+
+static bool is_created(const Call *call, const Step *step, uint16_t file) {
+        Span template, name, id;
+
+        if (call->step->verb->run != verb_create_file)
+                return false;
+
+        if (step->arguments[0].given) /* by name: tag 84 (ISO/IEC 7816-4:2020, table 10) */
+                return tlv_find(bytes_span(&call->values[0].data), 0x62, &template) >= 0 &&
+                       tlv_find(template, 0x84, &name) >= 0 &&
+                       span_equal(name, bytes_span(&step->arguments[0].bytes));
+
+        return created_file(call, &id) >= 0 && tlv_tag_number(id) == file;
+}
+
+/* Whether the bytes that are written leave a pattern unmet: they overlap it where a digit differs. A pattern
+ * of nothing but F or 0 is what an erased card has; written data that are the same in a sample are not so in
+ * a record. */
+static bool overlaps(const Step *read, const Call *write) {
+        int64_t from = read->arguments[0].number, to = from + read->arguments[1].number;
+        int64_t start = write->step->arguments[0].number;
+
+        return start < to && from < start + (int64_t) write->values[1].data.size;
+}
+
+/* Whether a blank's step, on the file it has selected, sees what one write has done to another file or the
+ * same. */
+static bool sees(const Step *step, uint16_t step_file, const Call *write, uint16_t write_file) {
+        bool same_number = step->arguments[0].number == write->step->arguments[0].number;
+        bool looks = step->expect || wants_nothing(step);
+
+        if (step->verb->run == verb_select)
+                return wants_nothing(step) && is_created(write, step, step_file);
+        if (step->verb->run == verb_read_binary)
+                return looks && write->step->verb->run == verb_update_binary && step_file == write_file &&
+                       overlaps(step, write);
+        if (step->verb->run == verb_read_record)
+                return looks && write->step->verb->read_back == back_record && step_file == write_file &&
+                       same_number;
+        if (step->verb->run == verb_get_data)
+                return looks && write->step->verb->run == verb_put_data && same_number;
+
+        return looks; /* a raw command: what it sees, its author knows */
+}
+
+static bool is_seen(const Step *step, uint16_t step_file, const Plan *plan) {
+        for (size_t s = 0; s < plan->stage_count; s++) {
+                const CallList *lists[] = { &plan->stages[s].open, &plan->stages[s].write };
+                uint16_t file = 0;
+
+                for (size_t l = 0; l < ELEMENTS(lists); l++)
+                        for (size_t i = 0; i < lists[l]->count; i++) {
+                                const Call *call = &lists[l]->calls[i];
+
+                                file = selected_file(call->step, file);
+                                if (call_writes(call) && sees(step, step_file, call, file))
+                                        return true;
+                        }
+        }
+
+        return false;
+}
+
+int prove_blank(const Profile *profile, const Plan *plan, Failure *failure) {
+        uint16_t file = 0;
+
+        for (size_t i = 0; i < profile->blank.count; i++) {
+                const Step *step = &profile->blank.steps[i];
+
+                file = selected_file(step, file);
+                if (is_seen(step, file, plan))
+                        return 0;
+        }
+
+        return place_complain(
+                (Place){ yaml_file_name(profile->files[0]), 1, 1 }, failure,
+                "expected a step in `blank:` that fails once `issue:` has written the card: an `expect` on "
+                "what a blank holds there, or `accept: [\"6A82\"]` on a file that is made");
+}

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The issuance file, record by record: each method is one task on the store thread, which reads the
+ * record, changes it in memory and stores it whole. What each method changes stands in one function;
+ * listings and transfers have files of their own. */
+#include "file/issuance-file.h"
+
+#include "file/issuance-internal.h"
+#include "file/transfer.h"
+
+enum {
+        REASON_MAX = 512, /* bytes; with JSON's escapes it still fits RECORD_HEADROOM */
+};
+
+typedef struct RecordTask RecordTask;
+
+typedef enum Outcome {
+        OUTCOME_UNCHANGED,
+        OUTCOME_STORE,
+        OUTCOME_REMOVE,
+} Outcome;
+
+/* Changes task->record, which is NULL where there is none. Returns an Outcome or a negative errno. */
+typedef int (*RecordChange)(RecordTask *task, Failure *failure);
+
+typedef struct Method {
+        RecordChange change;
+        bool missing_allowed; /* without the record it is called all the same; else NO_RECORD */
+        bool damaged_allowed; /* so is it for a record that cannot be read: to get rid of it */
+        size_t headroom;
+} Method;
+
+struct RecordTask {
+        IssuanceFile *file;
+        const Method *method;
+        char *type, *id;
+        Record *record; /* the one in the file; in the end the answer */
+        Record *given;  /* put: the new one */
+        bool has_flag, has_count, request, card_written;
+        uint32_t count;
+        char *job, *reason, *serial, *station;
+        uid_t uid;
+        RecordDone done;
+        void *userdata;
+        Failure failure;
+        uint64_t total;
+        bool answered;
+};
+
+int issuance_file_open(StoreThread *thread, const char *directory, IssuanceFile **ret, Failure *failure) {
+        IssuanceFile *file;
+        int r;
+
+        file = new0(IssuanceFile, 1);
+        if (!file)
+                return failure_no_memory(failure);
+
+        r = store_open(directory, "issuance", 0, &file->store, failure);
+        if (r < 0) {
+                free(file);
+                return r;
+        }
+
+        file->thread = thread;
+        file->worker = store_thread_worker(thread);
+        file->count = store_count(file->store);
+        file->references = 1;
+        *ret = file;
+        return 0;
+}
+
+IssuanceFile *issuance_file_ref(IssuanceFile *file) {
+        file->references++;
+        return file;
+}
+
+IssuanceFile *issuance_file_unref(IssuanceFile *file) {
+        if (--file->references > 0)
+                return NULL;
+
+        /* No task is left, so nothing runs on the store thread for this store any more. */
+        store_close(file->store);
+        free(file);
+        return NULL;
+}
+
+IssuanceFile *issuance_file_close(IssuanceFile *file) {
+        if (!file)
+                return NULL;
+
+        transfers_end(file);
+        return issuance_file_unref(file);
+}
+
+uint64_t issuance_file_count(const IssuanceFile *file) {
+        return file->count;
+}
+
+static void record_task_free(RecordTask *task) {
+        record_free(task->record);
+        record_free(task->given);
+        free(task->type);
+        string_erase(task->id);
+        free(task->job);
+        free(task->reason);
+        string_erase(task->serial);
+        free(task->station);
+        failure_done(&task->failure);
+        free(task);
+}
+DEFINE_CLEANUP(RecordTask *, record_task_free)
+
+static void record_task_answer(void *userdata) {
+        RecordTask *task = userdata;
+
+        if (task->answered)
+                return;
+
+        task->answered = true;
+        task->file->count = task->total;
+        task->done(failure_is_set(&task->failure) ? NULL : task->record, &task->failure, task->userdata);
+}
+
+static void record_task_done(void *userdata) {
+        RecordTask *task = userdata;
+
+        record_task_answer(task);
+        issuance_file_unref(task->file);
+        record_task_free(task);
+}
+
+static int record_task_store(RecordTask *task, const char *key, Failure *failure) {
+        _cleanup_string_erase_ char *text = NULL;
+        int r;
+
+        r = issuance_format(task->record, task->method->headroom, &text, failure);
+        if (r < 0)
+                return r;
+
+        return store_put(task->file->store, key, span_of_string(text), failure);
+}
+
+static int record_task_perform(RecordTask *task, Failure *failure) {
+        const Method *method = task->method;
+        _cleanup_string_erase_ char *key = NULL;
+        Store *store = task->file->store;
+        _cleanup_failure_ Failure damage = {};
+        int r;
+
+        r = record_check_key(task->type, task->id, failure);
+        if (r < 0)
+                return r;
+
+        key = record_key(task->type, task->id);
+        if (!key)
+                return failure_no_memory(failure);
+
+        r = issuance_fetch(store, key, &task->record, &damage);
+        if (r < 0 && r != -ENOENT && !method->damaged_allowed) {
+                failure_move(failure, &damage);
+                return r;
+        }
+
+        if (r == -ENOENT && !method->missing_allowed)
+                return failure_set(failure, FAILURE_NO_RECORD,
+                                   "There is no record of type %s with this ID. Enrol it first.", task->type);
+
+        r = method->change(task, failure);
+        if (r == OUTCOME_STORE)
+                return record_task_store(task, key, failure);
+        if (r != OUTCOME_REMOVE)
+                return r;
+
+        record_free(TAKE_PTR(task->record));
+        return store_delete(store, key, failure);
+}
+
+static void record_task_run(void *userdata) {
+        RecordTask *task = userdata;
+        Store *store = task->file->store;
+        int r;
+
+        r = record_task_perform(task, &task->failure);
+        if (r < 0 && !failure_is_set(&task->failure))
+                failure_no_memory(&task->failure);
+
+        task->total = store_count(store);
+        if (!store_must_settle(store))
+                return;
+
+        /* Without memory for this the answer comes with the end of the task. */
+        (void) worker_post(task->file->worker, record_task_answer, task);
+        store_settle(store);
+}
+
+static RecordTask *record_task_new(IssuanceFile *file, const Method *method, const char *type, const char *id,
+                                   const Actor *actor, RecordDone done, void *userdata) {
+        RecordTask *task;
+
+        task = new0(RecordTask, 1);
+        if (!task)
+                return NULL;
+
+        *task = (RecordTask){
+                .file = file,
+                .method = method,
+                .type = strdup(type),
+                .id = strdup(id),
+                .station = actor && actor->station ? strdup(actor->station) : NULL,
+                .uid = actor ? actor->uid : (uid_t) -1,
+                .done = done,
+                .userdata = userdata,
+        };
+        if (!task->type || !task->id || (actor && actor->station && !task->station)) {
+                record_task_free(task);
+                return NULL;
+        }
+
+        return task;
+}
+
+/* Takes the task over, also when it fails. */
+static int record_task_submit(RecordTask *task) {
+        IssuanceFile *file = task->file;
+        int r;
+
+        r = worker_submit(file->worker, record_task_run, record_task_done, task);
+        if (r < 0) {
+                record_task_free(task);
+                return r;
+        }
+
+        issuance_file_ref(file);
+        return 0;
+}
+
+/* Copies a text that may be long, cut at a character's end. */
+static int text_take(const char *text, char **ret) {
+        size_t length = text ? strnlen(text, REASON_MAX + 1) : 0;
+
+        if (length > REASON_MAX) {
+                length = REASON_MAX;
+                /* Bytes 10xxxxxx continue a UTF-8 character. */
+                while (length > 0 && ((uint8_t) text[length] & 0xC0) == 0x80)
+                        length--;
+        }
+
+        *ret = strndup(text ? text : "", length);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* History, with who and what of the task; texts that are empty are left out. */
+static int task_add_history(RecordTask *task, const char *event, const char *job, const char *serial,
+                            const char *reason, Failure *failure) {
+        json_t *details;
+        int r = 0;
+
+        details = actor_details(task->uid, task->station);
+        if (!details)
+                return failure_no_memory(failure);
+
+        if (job && job[0] && json_object_set_new(details, "job", json_string(job)) < 0)
+                r = -ENOMEM;
+        if (serial && serial[0] && json_object_set_new(details, "serial", json_string(serial)) < 0)
+                r = -ENOMEM;
+        if (reason && reason[0] && json_object_set_new(details, "reason", json_string(reason)) < 0)
+                r = -ENOMEM;
+        if (r >= 0)
+                r = record_add_history(task->record, event, details);
+
+        json_decref(details);
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+static bool held_by(const Record *record, const char *job) {
+        return record->extraction &&
+               streq_null(json_string_value(json_object_get(record->extraction, "job")), job);
+}
+
+/* Whether history names the job with that event. */
+static bool history_has(const Record *record, const char *event, const char *job) {
+        json_t *entry;
+        size_t i;
+
+        json_array_foreach(
+                record->history, i,
+                entry) if (streq_null(json_string_value(json_object_get(entry, "event")), event) &&
+                           streq_null(json_string_value(json_object_get(entry, "job")), job)) return true;
+
+        return false;
+}
+
+static void end_extraction(Record *record) {
+        json_decref(record->extraction);
+        record->extraction = NULL;
+}
+
+static int change_get(RecordTask *task _unused_, Failure *failure _unused_) {
+        return OUTCOME_UNCHANGED;
+}
+
+static int change_put(RecordTask *task, Failure *failure) {
+        json_t *details;
+        int r;
+
+        details = actor_details(task->uid, task->station);
+        if (!details)
+                return failure_no_memory(failure);
+
+        r = issuance_merge(task->given, task->record, task->has_flag, task->has_count, details, failure);
+        json_decref(details);
+        if (r < 0)
+                return r;
+
+        record_free(task->record);
+        task->record = TAKE_PTR(task->given);
+        return OUTCOME_STORE;
+}
+
+static int change_remove(RecordTask *task, Failure *failure) {
+        int r;
+
+        r = task->record ? issuance_check_free(task->record, failure) : 0;
+        return r < 0 ? r : OUTCOME_REMOVE;
+}
+
+static int change_request(RecordTask *task, Failure *failure) {
+        int r;
+
+        r = issuance_check_free(task->record, failure);
+        if (r < 0)
+                return r;
+
+        if (!task->record->issued)
+                return failure_set(failure, FAILURE_ALREADY_REQUESTED,
+                                   "The record's flag says \"unissued\" already; go on with the reissue.");
+
+        task->record->issued = false;
+        r = task_add_history(task, "requested", NULL, NULL, task->reason, failure);
+        return r < 0 ? r : OUTCOME_STORE;
+}
+
+static int change_withdraw(RecordTask *task, Failure *failure) {
+        int r;
+
+        r = issuance_check_free(task->record, failure);
+        if (r < 0)
+                return r;
+
+        if (task->record->issued)
+                return failure_set(failure, FAILURE_NOT_REQUESTED,
+                                   "No reissue is requested for this record: its flag says \"issued\".");
+        if (task->record->count == 0)
+                return failure_set(
+                        failure, FAILURE_NOT_REQUESTED,
+                        "This record was never issued, so there is no request to withdraw. Remove the "
+                        "record if no card is wanted.");
+
+        task->record->issued = true;
+        r = task_add_history(task, "withdrawn", NULL, NULL, NULL, failure);
+        return r < 0 ? r : OUTCOME_STORE;
+}
+
+static int reserve(RecordTask *task, Failure *failure) {
+        Record *record = task->record;
+        char at[RECORD_TIME_SIZE];
+
+        if (record->count == UINT32_MAX)
+                return failure_set(failure, FAILURE_INVALID_ARGS, "The record's count cannot go any higher.");
+
+        record_now(at);
+        record->extraction = actor_details(task->uid, task->station);
+        if (!record->extraction ||
+            json_object_set_new(record->extraction, "job", json_string(task->job)) < 0 ||
+            json_object_set_new(record->extraction, "at", json_string(at)) < 0)
+                return failure_no_memory(failure);
+
+        record->count++;
+        return OUTCOME_STORE;
+}
+
+static int change_extract(RecordTask *task, Failure *failure) {
+        Record *record = task->record;
+        int r;
+
+        if (held_by(record, task->job))
+                return OUTCOME_UNCHANGED;
+
+        if (history_has(record, "issued", task->job) || history_has(record, "abandoned", task->job))
+                return failure_set(failure, FAILURE_JOB_FINISHED,
+                                   "This job's extraction has ended. Begin a new job.");
+
+        r = issuance_check_free(record, failure);
+        if (r < 0)
+                return r;
+
+        if (record->issued && !task->request)
+                return failure_set(
+                        failure, FAILURE_NOT_REQUESTED,
+                        "No reissue is requested for this record: its flag says \"issued\". Request the "
+                        "reissue first.");
+
+        if (record->issued) {
+                record->issued = false;
+                r = task_add_history(task, "requested", NULL, NULL, task->reason, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        return reserve(task, failure);
+}
+
+static int change_confirm(RecordTask *task, Failure *failure) {
+        Record *record = task->record;
+        int r;
+
+        if (held_by(record, task->job))
+                end_extraction(record);
+        else if (history_has(record, "issued", task->job))
+                return OUTCOME_UNCHANGED;
+        else if (!history_has(record, "abandoned", task->job))
+                return failure_set(
+                        failure, FAILURE_JOB_FINISHED,
+                        "The issuance file knows of no extraction by this job. Was it restored from a "
+                        "backup? Compare the card with its record.");
+
+        /* A late confirmation of an abandoned extraction: the card exists and has its number, so both are
+         * recorded; but the flag is somebody else's where the record was reserved since. */
+        record->issued = !record->extraction;
+        record->count = MAX_OF(record->count, task->count);
+        r = task_add_history(task, "issued", task->job, task->serial, NULL, failure);
+        if (r < 0)
+                return r;
+
+        if (json_object_set_new(json_array_get(record->history, json_array_size(record->history) - 1),
+                                "count", json_integer(task->count)) < 0)
+                return failure_no_memory(failure);
+
+        return OUTCOME_STORE;
+}
+
+static int change_abandon(RecordTask *task, Failure *failure) {
+        Record *record = task->record;
+        int r;
+
+        if (!record || !held_by(record, task->job))
+                return OUTCOME_UNCHANGED;
+
+        end_extraction(record);
+        if (!task->card_written && record->count > 0)
+                record->count--;
+
+        r = task_add_history(task, "abandoned", task->job, NULL, task->reason, failure);
+        return r < 0 ? r : OUTCOME_STORE;
+}
+
+static const Method method_get = { .change = change_get };
+static const Method method_put = { .change = change_put,
+                                   .missing_allowed = true,
+                                   .headroom = RECORD_HEADROOM };
+static const Method method_remove = { .change = change_remove, .damaged_allowed = true };
+static const Method method_request = { .change = change_request, .headroom = RECORD_HEADROOM };
+static const Method method_withdraw = { .change = change_withdraw, .headroom = RECORD_HEADROOM };
+static const Method method_extract = { .change = change_extract, .headroom = RECORD_HEADROOM };
+static const Method method_confirm = { .change = change_confirm };
+static const Method method_abandon = { .change = change_abandon, .missing_allowed = true };
+
+int issuance_file_get(IssuanceFile *file, const char *type, const char *id, RecordDone done, void *userdata) {
+        RecordTask *task;
+
+        task = record_task_new(file, &method_get, type, id, NULL, done, userdata);
+        return task ? record_task_submit(task) : -ENOMEM;
+}
+
+int issuance_file_put(IssuanceFile *file, Record *record, bool has_flag, bool has_count, const Actor *actor,
+                      RecordDone done, void *userdata) {
+        _cleanup_(record_freep) Record *given = record;
+        RecordTask *task;
+
+        task = record_task_new(file, &method_put, given->type, given->id, actor, done, userdata);
+        if (!task)
+                return -ENOMEM;
+
+        task->given = TAKE_PTR(given);
+        task->has_flag = has_flag;
+        task->has_count = has_count;
+        return record_task_submit(task);
+}
+
+int issuance_file_remove(IssuanceFile *file, const char *type, const char *id, RecordDone done,
+                         void *userdata) {
+        RecordTask *task;
+
+        task = record_task_new(file, &method_remove, type, id, NULL, done, userdata);
+        return task ? record_task_submit(task) : -ENOMEM;
+}
+
+int issuance_file_request(IssuanceFile *file, const char *type, const char *id, const char *reason,
+                          const Actor *actor, RecordDone done, void *userdata) {
+        _cleanup_(record_task_freep) RecordTask *task = NULL;
+
+        task = record_task_new(file, &method_request, type, id, actor, done, userdata);
+        if (!task || text_take(reason, &task->reason) < 0)
+                return -ENOMEM;
+
+        return record_task_submit(TAKE_PTR(task));
+}
+
+int issuance_file_withdraw(IssuanceFile *file, const char *type, const char *id, const Actor *actor,
+                           RecordDone done, void *userdata) {
+        RecordTask *task;
+
+        task = record_task_new(file, &method_withdraw, type, id, actor, done, userdata);
+        return task ? record_task_submit(task) : -ENOMEM;
+}
+
+int issuance_file_extract(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
+                          bool request, const char *reason, const Actor *actor, RecordDone done,
+                          void *userdata) {
+        _cleanup_(record_task_freep) RecordTask *task = NULL;
+
+        task = record_task_new(file, &method_extract, type, id, actor, done, userdata);
+        if (!task || text_take(job_uuid, &task->job) < 0 || text_take(reason, &task->reason) < 0)
+                return -ENOMEM;
+
+        task->request = request;
+        return record_task_submit(TAKE_PTR(task));
+}
+
+int issuance_file_confirm(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
+                          uint32_t count, const char *serial, const Actor *actor, RecordDone done,
+                          void *userdata) {
+        _cleanup_(record_task_freep) RecordTask *task = NULL;
+
+        task = record_task_new(file, &method_confirm, type, id, actor, done, userdata);
+        if (!task || text_take(job_uuid, &task->job) < 0 || text_take(serial, &task->serial) < 0)
+                return -ENOMEM;
+
+        task->count = count;
+        return record_task_submit(TAKE_PTR(task));
+}
+
+int issuance_file_abandon(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
+                          bool card_written, const char *reason, const Actor *actor, RecordDone done,
+                          void *userdata) {
+        _cleanup_(record_task_freep) RecordTask *task = NULL;
+
+        task = record_task_new(file, &method_abandon, type, id, actor, done, userdata);
+        if (!task || text_take(job_uuid, &task->job) < 0 || text_take(reason, &task->reason) < 0)
+                return -ENOMEM;
+
+        task->card_written = card_written;
+        return record_task_submit(TAKE_PTR(task));
+}

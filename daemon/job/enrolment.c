@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Records are held against their card type's profile when they enter the issuance file, not when a card is in the
+ * reader. */
+#include "job/job-private.h"
+
+int enrolment_check(const Record *record, void *catalogue, Failure *failure) {
+        const Profile *profile = catalogue_profile(catalogue, record->type);
+
+        if (!profile)
+                return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
+                                   "No profile is correlated with card type %s; see icreissuectl types.", record->type);
+
+        return profile_check_fields(profile, record->id, record->fields, failure);
+}
+
+int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done, void *userdata,
+                          Failure *failure) {
+        _cleanup_(record_freep) Record *record = NULL;
+        int r;
+
+        r = record_from_json(object, &record, failure);
+        if (r < 0)
+                return r;
+
+        if (record->extraction)
+                return failure_set(failure, FAILURE_INVALID_ARGS, "A record is reserved by jobs only; leave out \"extraction\".");
+
+        r = enrolment_check(record, engine->parts.catalogue, failure);
+        if (r < 0)
+                return r;
+
+        r = issuance_file_put(engine->parts.issuance, record, json_object_get(object, "flag") != NULL,
+                              json_object_get(object, "count") != NULL, actor, done, userdata);
+        if (r < 0)
+                return failure_no_memory(failure);
+
+        TAKE_PTR(record);
+        return 0;
+}

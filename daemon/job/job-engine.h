@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The job engine: starts jobs, moves them by the table of transitions, gives each blank to the job that waits for it,
+ * journals every transition that matters in the reissuing file before its effect shows outside, and resumes open jobs
+ * after a restart. All on the main thread; it never blocks. */
+#ifndef ICREISSUE_JOB_JOB_ENGINE_H
+#define ICREISSUE_JOB_JOB_ENGINE_H
+
+#include <systemd/sd-event.h>
+
+#include "base/config.h"
+#include "card/readers.h"
+#include "file/issuance-file.h"
+#include "file/reissuing-file.h"
+#include "job/job.h"
+#include "line/centre.h"
+#include "station/sleep-inhibitor.h"
+
+typedef struct JobEngine JobEngine;
+
+typedef struct JobObserver {
+        void (*job_added)(Job *job, void *userdata);
+        void (*job_changed)(Job *job, void *userdata); /* any property; may come often: collect, then say once */
+        void (*job_finished)(Job *job, bool success, void *userdata);
+        /* A verified card is recorded. */
+        void (*job_reissued)(Job *job, const char *type, uint32_t count, void *userdata);
+        void (*job_removed)(Job *job, void *userdata); /* ten minutes after it finished; gone after the call */
+} JobObserver;
+
+/* What the engine works with; all borrowed, and outlive it. */
+typedef struct JobEngineParts {
+        sd_event *event;
+        const Config *config;
+        Catalogue *catalogue;
+        Readers *readers;
+        Centre *centre;
+        IssuanceFile *issuance;
+        ReissuingFile *reissuing;
+        sd_bus *bus; /* to logind, which is asked not to let the machine sleep while a card is written */
+} JobEngineParts;
+
+/* Loads the jobs of the reissuing file and lets the open ones go on. Blocking; before the service is announced.
+ * STORE_FAILED names the file, also for a job that cannot be read. */
+int job_engine_new(const JobEngineParts *parts, const JobObserver *observer, void *userdata, JobEngine **ret,
+                   Failure *failure);
+JobEngine *job_engine_free(JobEngine *engine);
+DEFINE_CLEANUP(JobEngine *, job_engine_free)
+
+/* A new configuration and catalogue, for what begins from now on. */
+void job_engine_reload(JobEngine *engine, const Config *config, Catalogue *catalogue);
+
+/* For SIGTERM: begins nothing more, and parks card operations at their next safe moment; `parked` is called once, when
+ * none is under way. */
+void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *userdata);
+
+/* Automatic mode; changed at run time by the property. */
+bool job_engine_automatic(const JobEngine *engine);
+void job_engine_set_automatic(JobEngine *engine, bool automatic);
+
+/* A reader by any of its names; "" means the only reader with a card (NO_CARD where there is none, INVALID_ARGS where
+ * there are several). */
+int job_engine_reader(JobEngine *engine, const char *name, Reader **ret, Failure *failure);
+
+/* Answers of the calls below: the job, or NULL with a failure. Called on the main thread when the job is durable. */
+typedef void (*JobAnswer)(Job *job, const Failure *failure, void *userdata);
+
+typedef struct ReissueRequest {
+        const char *source;  /* reader; "" means the only reader with a card */
+        const char *target;  /* reader; "" means any target reader; the same as source means swap when asked */
+        bool request;        /* rewrite the flag first where it says "issued" */
+        const char *reason;  /* of that request; "" otherwise */
+        uid_t owner;
+} ReissueRequest;
+
+/* Each returns 0 when `done` will be called, or a negative errno with the failure set (NO_READER, TOO_MANY_JOBS,
+ * INVALID_ARGS) when it will not. */
+int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnswer done, void *userdata,
+                       Failure *failure);
+
+typedef struct IssueRequest {
+        const char *type;
+        const char *id;
+        const char *target;
+        bool request;
+        const char *reason;
+        uid_t owner;
+} IssueRequest;
+int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer done, void *userdata,
+                     Failure *failure);
+
+typedef struct BatchRequest {
+        const json_t *records; /* array of [type, id]; copied. Empty with `requested`: all whose flag says "unissued" */
+        bool requested;
+        const char *target;
+        uid_t owner;
+} BatchRequest;
+int job_engine_batch(JobEngine *engine, const BatchRequest *request, JobAnswer done, void *userdata,
+                     Failure *failure);
+
+/* The descriptor is taken over, also on failure. */
+int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done, void *userdata,
+                      Failure *failure);
+/* type "": all. Secret fields are left out unless `secrets`. */
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner, JobAnswer done,
+                      void *userdata, Failure *failure);
+
+/* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
+Job *job_engine_next(JobEngine *engine, Job *job);
+Job *job_engine_find(JobEngine *engine, uint64_t number);
+
+/* Ends an open job; a card being written is left half-written (spoiled). JOB_FINISHED. Answered when durable. */
+int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure);
+/* Begins a failed job anew, under a new UUID. INVALID_ARGS for one that has not failed. */
+int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure);
+/* Batches only: no further card is begun, until resumed. */
+int job_pause(Job *job, JobAnswer done, void *userdata, Failure *failure);
+int job_resume(Job *job, JobAnswer done, void *userdata, Failure *failure);
+
+/* PutRecord: holds the record against its type's profile, then puts it. `object` is the record's JSON. */
+int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done, void *userdata,
+                          Failure *failure);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of job/ share: the job's and the engine's insides. Nobody outside job/ includes it. */
+#ifndef ICREISSUE_JOB_JOB_PRIVATE_H
+#define ICREISSUE_JOB_JOB_PRIVATE_H
+
+#include "base/log.h"
+#include "card/card-issue.h"
+#include "job/job-engine.h"
+
+/* What can happen to a card job; transitions.c says what follows. */
+typedef enum JobEvent {
+        EVENT_BEGIN,           /* created, or found in the reissuing file after a restart */
+        EVENT_CARD_APPEARED,   /* the old card is in its reader, and being read */
+        EVENT_CARD_READ,       /* the old card's type and ID are known */
+        EVENT_EXTRACTED,       /* the issuance data is here */
+        EVENT_REFUSED,         /* the centre refused to extract: nothing is reserved */
+        EVENT_BLANK,           /* a blank (or the half-written card) is at hand, the issuance data too */
+        EVENT_BLANK_TO_COME,   /* a blank is at hand, the issuance data is still to be extracted */
+        EVENT_WRITTEN,
+        EVENT_VERIFIED,
+        EVENT_CARD_LOST,       /* the card, its reader or the operation on it has gone; it may come back */
+        EVENT_CONFIRMED,       /* the centre has recorded the card */
+        EVENT_FAIL,
+        EVENT_CANCEL,
+        EVENT_ABANDONED,       /* the centre has taken back the reservation of a job that failed */
+        EVENT_ABANDONED_CANCEL, /* ... of a job that was cancelled */
+        _EVENT_MAX,
+} JobEvent;
+
+/* How a job is going to end, once the centre has been told. */
+typedef enum JobOutcome {
+        OUTCOME_NONE,
+        OUTCOME_DONE,
+        OUTCOME_FAILED,
+        OUTCOME_CANCELLED,
+} JobOutcome;
+
+/* A card in a reader: which, and which insertion of it. */
+typedef struct CardPlace {
+        char *reader; /* reader_label(); NULL: none */
+        uint64_t sequence;
+} CardPlace;
+
+/* The card that a job has begun to write. */
+typedef struct HalfWritten {
+        bool begun;      /* journaled: a write may have been sent */
+        char *serial;    /* hexadecimal; "" where the card has none */
+        CardPlace place; /* where it was written; sequence 0 after a restart */
+        IssuePosition position;
+} HalfWritten;
+
+typedef struct JobWaiter {
+        struct JobWaiter *next;
+        JobAnswer done;
+        void *userdata;
+} JobWaiter;
+
+/* One record of a batch. */
+typedef struct BatchRecord {
+        char *type;
+        char *id;
+        Job *child;        /* open, or finished and still on the bus; NULL */
+        JobOutcome result; /* NONE while it waits for its turn, or its child is open */
+} BatchRecord;
+
+struct Job {
+        JobEngine *engine;
+        Job *next, *previous;
+
+        uint64_t number;
+        JobKind kind;
+        JobState state;
+        JobState shown; /* the state that is durable: what others see */
+        char *uuid;
+        uid_t owner;
+        char *started;  /* ISO 8601 UTC */
+        char *finished; /* NULL while open */
+        char *advice;
+        double progress;
+        Failure error;
+        char *source, *target; /* readers' names */
+        bool request;          /* rewrite the flag first */
+        char *reason;
+
+        /* card jobs */
+        char *type, *id;
+        char *old_serial, *new_serial; /* hexadecimal; NULL while unknown, "" where the card has none */
+        uint32_t count;
+        json_t *fields; /* the issuance data: the record's fields; NULL before extraction and after the end */
+        HalfWritten half;
+        JobOutcome outcome;
+        CardPlace old_card; /* where the old card was read */
+        CardPlace granted;  /* the blank that waits for this job's extraction */
+        CardPlace refused;  /* the card that this job will not try again */
+        json_t *spoiled;    /* array of {"serial","reader","error"} */
+        bool resuming;      /* the card being written is the half-written one */
+        json_t *report;
+        CardIssue *issue;   /* under way */
+
+        /* batch and its children */
+        uint64_t parent_number; /* 0: no child */
+        Job *parent;
+        uint32_t parent_index;
+        BatchRecord *records;
+        uint32_t record_count;
+        uint32_t spoiled_count; /* of all its children */
+        bool requested;
+        bool child_beginning; /* the next child is being made durable */
+
+        /* import, export */
+        Transfer *transfer;
+        int descriptor; /* until it begins; -1 */
+        bool replace, secrets;
+        uint64_t transferred; /* records so far */
+
+        unsigned journaling; /* transitions being made durable: nothing else may begin */
+        bool centre_busy; /* the centre's answer is awaited */
+        bool inhibiting;  /* logind's answer is awaited */
+        bool inhibited;   /* it has granted: the machine stays awake */
+        bool cancel_wanted;
+        JobWaiter *waiters; /* who asked to cancel, or to pause */
+        sd_event_source *timer; /* open: the centre is asked again; finished: the object leaves the bus */
+        unsigned centre_tries;
+};
+
+/* Cards spoiled in a row in one reader. */
+typedef struct SpoiledRow {
+        char *reader;
+        unsigned count;
+} SpoiledRow;
+
+struct JobEngine {
+        JobEngineParts parts;
+        const JobObserver *observer;
+        void *observer_userdata;
+        Job *first, *last;
+        uint64_t last_number;        /* given */
+        uint64_t last_number_stored; /* known to the reissuing file even when that job has gone from it */
+        bool automatic, automatic_request;
+        sd_event_source *match_source;
+        SpoiledRow *spoiled;
+        size_t spoiled_count;
+        CardPlace *made; /* cards that this engine has made and that have not moved since */
+        size_t made_count;
+        SleepInhibitor *inhibitor;
+        sd_event_source *asleep; /* logind has refused: until this fires, or the machine wakes, no card is begun */
+        json_t *refused; /* {"key": hexadecimal, "digests": array}: keys and PINs that cards have refused */
+        size_t stores_pending;
+        bool parking;
+        void (*parked)(void *userdata);
+        void *parked_userdata;
+};
+
+/* --- job.c: a job by itself --- */
+
+Job *job_new(JobEngine *engine, JobKind kind, uid_t owner);
+Job *job_free(Job *job);
+DEFINE_CLEANUP(Job *, job_free)
+
+/* Tells the observer that something of the job has changed. */
+void job_notify(Job *job);
+_printf_(2, 3) void job_set_advice(Job *job, const char *format, ...);
+/* Shows why the job cannot go on right now; NULL clears it. Copied. */
+void job_set_error(Job *job, const Failure *failure);
+void card_place_set(CardPlace *place, const Reader *reader);
+void card_place_clear(CardPlace *place);
+bool card_place_is(const CardPlace *place, const Reader *reader);
+void half_written_clear(HalfWritten *half);
+char *time_now_text(void);
+char *uuid_new(void);
+/* Copies a string over another. Returns 0 or -ENOMEM. */
+int replace_string(char **to, const char *from);
+/* Answers them; to cancel a job that has ended otherwise is JOB_FINISHED. */
+void job_answer_waiters(Job *job);
+
+/* --- job-json.c: a job in the reissuing file --- */
+
+json_t *job_to_json(const Job *job);
+int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *failure);
+
+/* --- transitions.c: the state machine of a card job --- */
+
+/* Moves the job by the table, journals where the table says so, then begins the new state's action. An event that the
+ * state does not expect is logged and ignored. */
+void job_dispatch(Job *job, JobEvent event);
+/* EVENT_FAIL with its reason. */
+void job_fail(Job *job, const Failure *failure);
+
+/* --- job-engine.c: all jobs --- */
+
+Reader *engine_reader_by_name(JobEngine *engine, const char *name);
+int job_add_waiter(Job *job, JobAnswer done, void *userdata);
+int engine_check_limit(JobEngine *engine, Failure *failure);
+/* Stores the job, then calls then(job). A failed store fails the job, or, past that, is shown and logged. */
+void job_journal(Job *job, void (*then)(Job *job));
+/* Runs `function` after so many seconds, instead of what the job's timer was to do before. */
+int job_set_timer(Job *job, unsigned seconds, sd_event_time_handler_t function, void *userdata);
+/* Seconds to wait before a store or the centre is asked again: doubling, at most a minute. */
+unsigned retry_delay(unsigned tries);
+/* Stores a new job and answers; then it begins (then NULL: with EVENT_BEGIN). The job is taken over. */
+int job_begin(Job *job, JobAnswer done, void *userdata, void (*then)(Job *job), Failure *failure);
+/* The last step of every job: what happens when its state has become done, failed or cancelled. */
+void job_finish(Job *job);
+/* For a job found finished after a restart, too: it leaves the bus ten minutes after its end. */
+void job_expire(Job *job);
+/* Whether something that others do for the job is under way, so that nothing else may begin. */
+bool job_is_busy(const Job *job);
+void engine_check_parked(JobEngine *engine);
+/* logind has refused an inhibitor: nothing is written until the machine is awake, or it is asked again. */
+void engine_set_asleep(JobEngine *engine);
+/* Stores another object of the engine's own (batch results, refused keys); a failure is logged. */
+void engine_store(JobEngine *engine, const char *key, const json_t *object);
+
+/* --- refusals.c: keys and PINs that cards have refused --- */
+
+int refusals_load(JobEngine *engine, const json_t *object, Failure *failure);
+int refusals_begin(JobEngine *engine, Failure *failure);
+
+/* --- start.c --- */
+
+/* The target by any of a reader's names; "" is any. */
+int job_set_target(Job *job, const char *name, Failure *failure);
+
+/* --- card-job.c: what a card job does in each state --- */
+
+void card_job_wait_for_card(Job *job);
+void card_job_read(Job *job);
+void card_job_extract(Job *job);
+void card_job_wait_for_blank(Job *job);
+void card_job_write(Job *job);
+void card_job_verify(Job *job);
+void card_job_tell_centre(Job *job);
+void card_job_take_old_card(Job *job, Reader *reader);
+Actor job_actor(const Job *job);
+
+/* --- matchmaker.c: which card goes to which job --- */
+
+/* Looks at all readers and all waiting jobs again, once, before the event loop sleeps. */
+void matchmaker_schedule(JobEngine *engine);
+/* A card has appeared. */
+void matchmaker_card(JobEngine *engine, Reader *reader);
+/* Advice and refusal of a waiting job, from what is in the readers. */
+void matchmaker_advise(Job *job);
+/* A card was spoiled in this reader, or one was made. */
+void matchmaker_note_spoiled(JobEngine *engine, const Reader *reader);
+void matchmaker_note_made(JobEngine *engine, const Reader *reader);
+/* Gives every reader another chance. */
+void matchmaker_forget_spoiled(JobEngine *engine);
+/* Whether the job may use that reader for its blanks. */
+bool matchmaker_targets(const Job *job, const Reader *reader);
+bool matchmaker_is_made(const JobEngine *engine, const Reader *reader);
+
+/* --- batch.c --- */
+
+void batch_run(Job *batch);
+/* The card type of its next record; NULL where none is left. */
+const char *batch_next_type(const Job *batch);
+/* Whether the batch's next record can be served by the blank in that reader; and makes its child job. */
+bool batch_wants(const Job *batch, const Reader *reader);
+void batch_take_blank(Job *batch, Reader *reader);
+void batch_child_finished(Job *child);
+void batch_child_retried(Job *child);
+void batch_cancel(Job *batch);
+void batch_retry(Job *batch);
+/* After loading: children find their batch, results kept under "result/NUMBER/INDEX" their record. */
+void batch_link_children(JobEngine *engine);
+void batch_load_result(JobEngine *engine, const char *key, const json_t *object);
+void batch_forget_results(Job *batch);
+void batch_records_free(Job *job);
+/* --- automatic.c: automatic mode --- */
+
+/* A card has appeared that no job waits for. */
+void automatic_card(JobEngine *engine, Reader *reader);
+
+/* --- enrolment.c: records held against profiles --- */
+
+int enrolment_check(const Record *record, void *catalogue, Failure *failure);
+
+#endif

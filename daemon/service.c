@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opens the parts in the order in which they need each other, and closes them in the opposite one. */
+#include "service.h"
+
+#include <inttypes.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "bus/api.h"
+#include "card/catalogue.h"
+#include "card/key-ring.h"
+#include "card/readers.h"
+#include "file/issuance-file.h"
+#include "file/reissuing-file.h"
+#include "job/job-engine.h"
+#include "line/centre.h"
+
+/* What Reload replaces. */
+typedef struct Setup {
+        Config *config;
+        KeyRing *keys;
+        Catalogue *catalogue;
+} Setup;
+
+struct Service {
+        const ServiceDirectories *directories;
+        sd_event *event;
+        void (*bus_lost)(void *userdata);
+        void *userdata;
+        sd_bus *bus;
+        Setup setup;
+        char *station;
+        StoreThread *store_thread;
+        IssuanceFile *issuance;
+        ReissuingFile *reissuing;
+        Centre *centre;
+        Readers *readers;
+        JobEngine *engine;
+        ApiParts parts;
+        Api *api;
+};
+
+static void setup_done(Setup *setup) {
+        catalogue_unrefp(&setup->catalogue);
+        key_ring_unrefp(&setup->keys);
+        config_freep(&setup->config);
+        *setup = (Setup){};
+}
+
+static int setup_load(const ServiceDirectories *directories, Setup *ret, Failure *failure) {
+        _cleanup_(setup_done) Setup setup = {};
+        int r;
+
+        r = config_load(directories->config, &setup.config, failure);
+        if (r < 0)
+                return r;
+
+        r = key_ring_load(directories->config, &setup.keys, failure);
+        if (r < 0)
+                return r;
+
+        r = catalogue_load(directories->config, directories->data, &setup.catalogue, failure);
+        if (r < 0)
+                return r;
+
+        *ret = setup;
+        setup = (Setup){};
+        return 0;
+}
+
+/* sd-bus tells of it with a signal that the bus itself never sends. */
+static int on_disconnected(sd_bus_message *signal _unused_, void *userdata, sd_bus_error *error _unused_) {
+        Service *service = userdata;
+
+        service->bus_lost(service->userdata);
+        return 0;
+}
+
+/* The bus name comes before everything that may take time. */
+static int service_connect(Service *service, Failure *failure) {
+        int r;
+
+        r = sd_bus_open_system_with_description(&service->bus, "icreissued");
+        if (r >= 0)
+                r = sd_bus_match_signal(service->bus, NULL, "org.freedesktop.DBus.Local",
+                                        "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                        "Disconnected", on_disconnected, service);
+        if (r < 0)
+                return failure_set_errno(failure, FAILURE_LINE_DOWN, r, "The system bus cannot be reached");
+
+        r = sd_bus_request_name(service->bus, API_NAME, 0);
+        if (r == -EEXIST)
+                return failure_set(failure, FAILURE_ACCESS_DENIED,
+                                   "Another process owns the bus name " API_NAME
+                                   ": the service runs already.");
+        if (r < 0)
+                return failure_set_errno(failure, FAILURE_ACCESS_DENIED, r,
+                                         "The bus name " API_NAME " cannot be taken; the bus policy "
+                                         "org.example.ICReissue.conf must allow it to this user");
+
+        return 0;
+}
+
+static int service_open_files(Service *service, Failure *failure) {
+        const char *state = service->directories->state;
+        int r;
+
+        r = store_thread_new(service->event, &service->store_thread);
+        if (r < 0)
+                return failure_set_errno(failure, FAILURE_STORE_FAILED, r,
+                                         "The stores' thread cannot be started");
+
+        r = issuance_file_open(service->store_thread, state, &service->issuance, failure);
+        if (r < 0)
+                return r;
+
+        r = reissuing_file_open(service->store_thread, state, &service->reissuing, failure);
+        if (r < 0)
+                return r;
+
+        r = centre_new_local(service->issuance, &service->centre);
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+static int service_open_readers(Service *service, Failure *failure) {
+        const Config *config = service->setup.config;
+        _cleanup_free_ ReaderName *names = NULL;
+        int r;
+
+        names = new0(ReaderName, config->reader_count + 1);
+        if (!names)
+                return failure_no_memory(failure);
+
+        for (size_t i = 0; i < config->reader_count; i++)
+                names[i] = (ReaderName){ .name = config->readers[i].name,
+                                         .pattern = config->readers[i].pattern,
+                                         .target = config->readers[i].target };
+
+        r = readers_new(service->event, service->setup.catalogue, service->setup.keys, names,
+                        config->reader_count, &service->readers);
+        if (r < 0)
+                return failure_set_errno(failure, FAILURE_NO_READER, r, "The readers cannot be watched");
+
+        return 0;
+}
+
+static int service_open_engine(Service *service, Failure *failure) {
+        const JobEngineParts parts = {
+                .event = service->event,
+                .bus = service->bus,
+                .config = service->setup.config,
+                .catalogue = service->setup.catalogue,
+                .readers = service->readers,
+                .centre = service->centre,
+                .issuance = service->issuance,
+                .reissuing = service->reissuing,
+        };
+
+        return job_engine_new(&parts, api_job_observer(), service->api, &service->engine, failure);
+}
+
+static int reload(void *userdata, Failure *failure) {
+        return service_reload(userdata, failure);
+}
+
+static void status_changed(size_t readers, size_t open_jobs, void *userdata) {
+        Service *service = userdata;
+        const Failure *trouble = readers_trouble(service->readers);
+
+        if (failure_is_set(trouble))
+                sd_notifyf(0, "STATUS=%s", failure_message(trouble));
+        else
+                sd_notifyf(0, "STATUS=%zu reader%s, %zu job%s open", readers, readers == 1 ? "" : "s",
+                           open_jobs, open_jobs == 1 ? "" : "s");
+}
+
+static int service_open_api(Service *service, Failure *failure) {
+        int r;
+
+        service->parts.readers = service->readers;
+        service->parts.issuance = service->issuance;
+        service->parts.engine = service->engine;
+        service->parts.catalogue = service->setup.catalogue;
+        r = api_start(service->api);
+        if (r >= 0)
+                r = sd_bus_attach_event(service->bus, service->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r < 0)
+                return failure_set_errno(failure, FAILURE_LINE_DOWN, r,
+                                         "The objects cannot be put on the system bus");
+
+        return 0;
+}
+
+static int service_open_parts(Service *service, Failure *failure) {
+        int r;
+
+        r = service_connect(service, failure);
+        if (r < 0)
+                return r;
+
+        r = setup_load(service->directories, &service->setup, failure);
+        if (r < 0)
+                return r;
+
+        r = service_open_files(service, failure);
+        if (r < 0)
+                return r;
+
+        r = service_open_readers(service, failure);
+        if (r < 0)
+                return r;
+
+        service->station = strdup(service->setup.config->station);
+        if (!service->station)
+                return failure_no_memory(failure);
+
+        service->parts = (ApiParts){
+                .event = service->event,
+                .bus = service->bus,
+                .station = service->station,
+                .reload = reload,
+                .status_changed = status_changed,
+                .userdata = service,
+        };
+        r = api_new(&service->parts, &service->api);
+        if (r < 0)
+                return failure_no_memory(failure);
+
+        r = service_open_engine(service, failure);
+        if (r < 0)
+                return r;
+
+        return service_open_api(service, failure);
+}
+
+int service_open(sd_event *event, const ServiceDirectories *directories, void (*bus_lost)(void *userdata),
+                 void *userdata, Service **ret, Failure *failure) {
+        _cleanup_(service_closep) Service *service = NULL;
+        int r;
+
+        service = new0(Service, 1);
+        if (!service)
+                return failure_no_memory(failure);
+
+        service->event = sd_event_ref(event);
+        service->directories = directories;
+        service->bus_lost = bus_lost;
+        service->userdata = userdata;
+        r = service_open_parts(service, failure);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(service);
+        return 0;
+}
+
+Service *service_close(Service *service) {
+        if (!service)
+                return NULL;
+
+        /* Whoever ends calls back to whom it worked for: the readers to the engine, all of them to the API. */
+        readers_freep(&service->readers);
+        job_engine_freep(&service->engine);
+        centre_freep(&service->centre);
+        issuance_file_closep(&service->issuance);
+        reissuing_file_closep(&service->reissuing);
+        store_thread_freep(&service->store_thread);
+        api_freep(&service->api);
+        sd_bus_flush_close_unref(service->bus);
+        setup_done(&service->setup);
+        free(service->station);
+        sd_event_unref(service->event);
+        free(service);
+        return NULL;
+}
+
+static void notify_reloading(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                   (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000);
+}
+
+static int service_reload_setup(Service *service, Failure *failure) {
+        _cleanup_(setup_done) Setup setup = {}; /* the new one; then the old one */
+        Setup old;
+        int r;
+
+        r = setup_load(service->directories, &setup, failure);
+        if (r < 0)
+                return r;
+
+        readers_set_catalogue(service->readers, setup.catalogue, setup.keys);
+        job_engine_reload(service->engine, setup.config, setup.catalogue);
+        service->parts.catalogue = setup.catalogue;
+        old = service->setup;
+        service->setup = setup;
+        setup = old;
+        return 0;
+}
+
+int service_reload(Service *service, Failure *failure) {
+        int r;
+
+        notify_reloading();
+        r = service_reload_setup(service, failure);
+        if (r < 0)
+                log_event(LOG_RELOAD_FAILED, &(LogSubject){ .failure = failure }, "Nothing was changed: %s",
+                          failure_message(failure));
+        else
+                log_event(LOG_RELOADED, NULL, "Configuration and card profiles were read anew.");
+        sd_notify(0, "READY=1");
+        return r;
+}
+
+void service_park(Service *service, void (*parked)(void *userdata), void *userdata) {
+        job_engine_park(service->engine, parked, userdata);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The parts of the service and how they are put together, loaded anew and taken apart. What starts, stops and drives it
+ * is main.c's; what the parts do is their own. */
+#ifndef ICREISSUE_SERVICE_H
+#define ICREISSUE_SERVICE_H
+
+#include <systemd/sd-event.h>
+
+#include "base/failure.h"
+
+typedef struct Service Service;
+
+/* Where the service finds and keeps things; borrowed for the service's life. */
+typedef struct ServiceDirectories {
+        const char *config;
+        const char *data;
+        const char *state;
+        const char *runtime;
+} ServiceDirectories;
+
+/* Connects to the system bus and takes the name first, so that activation waits for no disk; opens everything; then
+ * puts the objects on the bus. Calls that come meanwhile wait in the connection. Blocking. `bus_lost` is called from the
+ * event loop when the connection breaks. Returns 0, or a negative errno with the failure set. */
+int service_open(sd_event *event, const ServiceDirectories *directories, void (*bus_lost)(void *userdata),
+                 void *userdata, Service **ret, Failure *failure);
+
+/* Takes everything apart; after service_park() has parked it. NULL is allowed. */
+Service *service_close(Service *service);
+DEFINE_CLEANUP(Service *, service_close)
+
+/* Reads configuration, key ring and profiles anew, all or nothing, and logs how that went. `readers:` and `station:` of
+ * the configuration count from the next start on. */
+int service_reload(Service *service, Failure *failure);
+
+/* Begins nothing more; `parked` is called once, when no card operation is under way. */
+void service_park(Service *service, void (*parked)(void *userdata), void *userdata);
+
+#endif

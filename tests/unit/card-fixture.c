@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The shared parts of the tests of card/. */
+#include "card-fixture.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static const char *const profiles[] = { "staff-v1.yaml", "staff-v2.yaml", "iso7816.yaml" };
+
+static void must(bool condition, const char *what) {
+        if (condition)
+                return;
+
+        fprintf(stderr, "test fixture: %s\n", what);
+        abort();
+}
+
+const char *fixture_cards_directory(void) {
+        static char path[4096];
+        const char *source = getenv("ICREISSUE_SOURCE");
+
+        snprintf(path, sizeof(path), "%s/cards", source ? source : ".");
+        return path;
+}
+
+void fixture_write(const char *directory, const char *name, const char *text) {
+        char path[4096];
+        int descriptor;
+
+        snprintf(path, sizeof(path), "%s/%s", directory, name);
+        unlink(path);
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        must(descriptor >= 0, path);
+        must(write(descriptor, text, strlen(text)) == (ssize_t) strlen(text), path);
+        close(descriptor);
+}
+
+static void fixture_link(const char *directory, const char *place, const char *name) {
+        char from[4096], to[4096];
+        char *absolute = realpath(fixture_cards_directory(), NULL);
+
+        must(absolute, "cards: set ICREISSUE_SOURCE");
+        snprintf(from, sizeof(from), "%s/%s", absolute, name);
+        snprintf(to, sizeof(to), "%s/%s%s", directory, place, name);
+        must(symlink(from, to) == 0, to);
+        free(absolute);
+}
+
+char *fixture_directory(void) {
+        char path[4096];
+        char *directory;
+
+        directory = strdup("/tmp/icreissue-test-XXXXXX");
+        must(directory && mkdtemp(directory), "mkdtemp");
+        snprintf(path, sizeof(path), "%s/cards", directory);
+        must(mkdir(path, 0700) == 0, path);
+
+        fixture_link(directory, "", "type-readout.yaml");
+        fixture_link(directory, "", "correlation.yaml");
+        for (size_t i = 0; i < ELEMENTS(profiles); i++)
+                fixture_link(directory, "cards/", profiles[i]);
+
+        fixture_write(directory, "key-ring.yaml", "staff-transport: \"3132333435363738\"\n");
+        return directory;
+}
+
+static int remove_one(const char *path, const struct stat *status _unused_, int kind _unused_,
+                      struct FTW *walk _unused_) {
+        return remove(path);
+}
+
+void fixture_directory_remove(char *directory) {
+        nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        free(directory);
+}
+
+Catalogue *fixture_catalogue(void) {
+        char *directory = fixture_directory();
+        _cleanup_failure_ Failure failure = {};
+        Catalogue *catalogue = NULL;
+
+        must(catalogue_load("/nonexistent", directory, &catalogue, &failure) == 0, failure_message(&failure));
+        fixture_directory_remove(directory);
+        return catalogue;
+}
+
+KeyRing *fixture_key_ring(void) {
+        char *directory = fixture_directory();
+        KeyRing *ring = NULL;
+
+        must(key_ring_load(directory, &ring, NULL) == 0, "key ring");
+        fixture_directory_remove(directory);
+        return ring;
+}
+
+json_t *fixture_fields(const char *type) {
+        json_t *fields;
+
+        if (streq(type, "iso7816"))
+                return json_pack("{s:s,s:s}", "holder", "Zoe Angstrom", "number", "S0000042");
+
+        fields = json_pack("{s:s,s:s,s:s,s:s,s:s}", "holder", "Zo\u00eb \u00c5ngstr\u00f6m", "number",
+                           "S0000042", "expiry", "291231", "access-key", "00112233445566778899AABBCCDDEEFF",
+                           "pin", "87654321");
+        if (streq(type, "staff-v1")) {
+                json_object_set_new(fields, "zone", json_string("B2-LAB"));
+                json_object_set_new(fields, "second-zone", json_string("B3"));
+        } else {
+                char photo[2 * 700 + 1];
+
+                for (size_t i = 0; i < sizeof(photo) - 1; i++)
+                        photo[i] = "0123456789ABCDEF"[i * 7 % 16];
+                photo[sizeof(photo) - 1] = '\0';
+                json_object_set_new(fields, "photo", json_string(photo));
+        }
+
+        return fields;
+}
+
+const char *fixture_id(const char *type) {
+        return streq(type, "iso7816") ? "I0000017" : "00420017";
+}
+
+void fixture_facts_done(CardFacts *facts) {
+        free(facts->type);
+        free(facts->id);
+        bytes_done(&facts->serial);
+        *facts = (CardFacts){};
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The issuance file record by record: what each method changes and refuses, and its listings. */
+#include "issuance-fixture.h"
+
+#include "file/store.h"
+
+START_TEST(a_record_is_enrolled_replaced_and_removed_and_keeps_its_history)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_(record_freep) Record *record = NULL;
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        ck_assert_uint_eq(issuance_file_count(desk.file), 1);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"00420017\",\"fields\":{\"holder\":\"B\"}}", FAILURE_NONE);
+        ck_assert_uint_eq(issuance_file_count(desk.file), 1);
+        ck_assert_str_eq(state(&desk), "issued 1 free changed");
+        desk_reopen(&desk);
+        ck_assert_uint_eq(issuance_file_count(desk.file), 1);
+        record = get(&desk, "staff", "00420017");
+        ck_assert_str_eq(json_string_value(json_object_get(record->fields, "holder")), "B");
+        ck_assert_uint_eq(json_array_size(record->history), 2);
+        removing(&desk, FAILURE_NONE);
+        ck_assert_uint_eq(issuance_file_count(desk.file), 0);
+        removing(&desk, FAILURE_NO_RECORD);
+}
+END_TEST
+
+START_TEST(putting_neither_rewrites_the_flag_nor_lowers_the_count)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"00420017\",\"flag\":\"unissued\"}", FAILURE_INVALID_ARGS);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"00420017\",\"count\":0}", FAILURE_INVALID_ARGS);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"00420017\",\"count\":7,\"flag\":\"issued\"}", FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "issued 7 free changed");
+        put(&desk,
+            "{\"type\":\"staff\",\"id\":\"2\",\"extraction\":{\"job\":\"x\",\"at\":\"2026-11-24T09:00:00Z\"}}",
+            FAILURE_INVALID_ARGS);
+}
+END_TEST
+
+START_TEST(a_key_that_is_malformed_or_not_there_is_refused_by_name)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_answer_ Answer absent = {}, malformed = {};
+
+        await(&desk, issuance_file_get(desk.file, "staff", "00420017", on_record, &absent), &absent,
+              FAILURE_NO_RECORD);
+        await(&desk, issuance_file_get(desk.file, "Staff", "1", on_record, &malformed), &malformed,
+              FAILURE_INVALID_ARGS);
+}
+END_TEST
+
+START_TEST(a_request_rewrites_the_flag_and_can_be_withdrawn)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        withdraw(&desk, FAILURE_NOT_REQUESTED);
+        request(&desk, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "unissued 1 free requested");
+        request(&desk, FAILURE_ALREADY_REQUESTED);
+        withdraw(&desk, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "issued 1 free withdrawn");
+}
+END_TEST
+
+START_TEST(the_first_issue_of_a_record_cannot_be_withdrawn)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, "{\"type\":\"staff\",\"id\":\"00420017\"}", FAILURE_NONE);
+        withdraw(&desk, FAILURE_NOT_REQUESTED);
+}
+END_TEST
+
+START_TEST(an_extraction_counts_once_and_reserves_until_it_is_confirmed)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        extract(&desk, "job-1", false, FAILURE_NOT_REQUESTED);
+        request(&desk, FAILURE_NONE);
+        extract(&desk, "job-1", false, FAILURE_NONE);
+        desk_reopen(&desk);
+        extract(&desk, "job-1", false, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "unissued 2 reserved requested");
+        extract(&desk, "job-2", false, FAILURE_RECORD_IN_USE);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"00420017\"}", FAILURE_RECORD_IN_USE);
+        removing(&desk, FAILURE_RECORD_IN_USE);
+        request(&desk, FAILURE_RECORD_IN_USE);
+        withdraw(&desk, FAILURE_RECORD_IN_USE);
+        confirm(&desk, "job-1", 2, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "issued 2 free issued");
+        confirm(&desk, "job-1", 2, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "issued 2 free issued");
+        extract(&desk, "job-1", true, FAILURE_JOB_FINISHED);
+        confirm(&desk, "job-9", 2, FAILURE_JOB_FINISHED);
+}
+END_TEST
+
+START_TEST(a_confirmation_is_in_the_history_with_job_serial_station_and_count)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_(record_freep) Record *record = NULL;
+        json_t *last;
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        extract(&desk, "job-1", true, FAILURE_NONE);
+        confirm(&desk, "job-1", 2, FAILURE_NONE);
+        record = get(&desk, "staff", "00420017");
+        last = json_array_get(record->history, json_array_size(record->history) - 1);
+        ck_assert_str_eq(json_string_value(json_object_get(last, "job")), "job-1");
+        ck_assert_str_eq(json_string_value(json_object_get(last, "serial")), "CAFE");
+        ck_assert_str_eq(json_string_value(json_object_get(last, "station")), "desk-1");
+        ck_assert_int_eq(json_integer_value(json_object_get(last, "by")), 1000);
+        ck_assert_int_eq(json_integer_value(json_object_get(last, "count")), 2);
+}
+END_TEST
+
+START_TEST(an_extraction_with_request_rewrites_the_flag_in_the_same_step)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        extract(&desk, "job-1", true, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "unissued 2 reserved requested");
+}
+END_TEST
+
+START_TEST(an_abandoned_extraction_takes_the_count_back_unless_a_card_was_written)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        abandon(&desk, "job-0", false);
+        ck_assert_str_eq(state(&desk), "issued 1 free enrolled");
+        extract(&desk, "job-1", true, FAILURE_NONE);
+        abandon(&desk, "job-other", false);
+        ck_assert_str_eq(state(&desk), "unissued 2 reserved requested");
+        abandon(&desk, "job-1", false);
+        abandon(&desk, "job-1", false);
+        ck_assert_str_eq(state(&desk), "unissued 1 free abandoned");
+        extract(&desk, "job-1", false, FAILURE_JOB_FINISHED);
+        extract(&desk, "job-2", false, FAILURE_NONE);
+        abandon(&desk, "job-2", true);
+        abandon(&desk, "job-2", true);
+        ck_assert_str_eq(state(&desk), "unissued 2 free abandoned");
+}
+END_TEST
+
+START_TEST(abandoning_what_is_not_there_succeeds)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        abandon(&desk, "job-1", false);
+}
+END_TEST
+
+START_TEST(a_late_confirmation_rewrites_the_flag_only_where_nobody_has_reserved_since)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        extract(&desk, "job-1", true, FAILURE_NONE);
+        abandon(&desk, "job-1", true);
+        extract(&desk, "job-2", false, FAILURE_NONE);
+        confirm(&desk, "job-1", 2, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "unissued 3 reserved issued");
+        abandon(&desk, "job-2", true);
+        confirm(&desk, "job-2", 3, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "issued 3 free issued");
+}
+END_TEST
+
+START_TEST(the_local_centre_asks_the_issuance_file)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_(centre_freep) Centre *centre = NULL;
+        _cleanup_answer_ Answer extracted = {}, confirmed = {}, abandoned = {};
+        ExtractRequest asked = { .job_uuid = "job-1",
+                                 .type = "staff",
+                                 .id = "00420017",
+                                 .request = true,
+                                 .reason = "worn",
+                                 .actor = actor };
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        ck_assert_int_eq(centre_new_local(desk.file, &centre), 0);
+        await(&desk, centre_extract(centre, &asked, on_record, &extracted), &extracted, FAILURE_NONE);
+        ck_assert_uint_eq(extracted.record->count, 2);
+        await(&desk,
+              centre_confirm(centre, "job-1", "staff", "00420017", 2, "", &actor, on_record, &confirmed),
+              &confirmed, FAILURE_NONE);
+        await(&desk,
+              centre_abandon(centre, "job-1", "staff", "00420017", false, "", &actor, on_record, &abandoned),
+              &abandoned, FAILURE_NONE);
+        ck_assert_str_eq(state(&desk), "issued 2 free issued");
+}
+END_TEST
+
+START_TEST(pages_are_in_the_order_of_type_and_id_and_cursors_outlive_changes)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_answer_ Answer first = {}, second = {}, third = {}, one_type = {}, no_cursor = {},
+                                no_limit = {};
+
+        put_many(&desk, "a-b", 2);
+        put_many(&desk, "a", 3);
+        await(&desk, issuance_file_list(desk.file, "", "", 2, on_rows, &first), &first, FAILURE_NONE);
+        ck_assert_str_eq(first.rows, "a/000:0:u a/001:0:u ");
+        put(&desk, "{\"type\":\"a\",\"id\":\"0001\"}", FAILURE_NONE);
+        desk_reopen(&desk);
+        await(&desk, issuance_file_list(desk.file, "", first.cursor, 2, on_rows, &second), &second,
+              FAILURE_NONE);
+        ck_assert_str_eq(second.rows, "a/002:0:u a-b/000:0:u ");
+        await(&desk, issuance_file_list(desk.file, "", second.cursor, 2, on_rows, &third), &third,
+              FAILURE_NONE);
+        ck_assert_str_eq(third.rows, "a-b/001:0:u ");
+        ck_assert_str_eq(third.cursor, "");
+        await(&desk, issuance_file_list(desk.file, "a-b", "", 2, on_rows, &one_type), &one_type,
+              FAILURE_NONE);
+        ck_assert_str_eq(one_type.rows, "a-b/000:0:u a-b/001:0:u ");
+        ck_assert_str_eq(one_type.cursor, "");
+        await(&desk, issuance_file_list(desk.file, "", "nonsense", 2, on_rows, &no_cursor), &no_cursor,
+              FAILURE_INVALID_ARGS);
+        await(&desk, issuance_file_list(desk.file, "", "", 0, on_rows, &no_limit), &no_limit,
+              FAILURE_INVALID_ARGS);
+}
+END_TEST
+
+START_TEST(every_record_is_listed_exactly_once_whatever_the_size_of_the_pages)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put_many(&desk, "a", 40);
+        for (uint32_t limit = 1; limit <= 41; limit += 8) {
+                char cursor[600] = "";
+                size_t rows = 0;
+
+                do {
+                        _cleanup_answer_ Answer page = {};
+
+                        await(&desk, issuance_file_list(desk.file, "a", cursor, limit, on_rows, &page), &page,
+                              FAILURE_NONE);
+                        rows += page.row_count;
+                        strcpy(cursor, page.cursor);
+                } while (cursor[0]);
+                ck_assert_uint_eq(rows, 40);
+        }
+}
+END_TEST
+
+START_TEST(records_are_found_by_a_field_and_by_their_request)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_answer_ Answer found = {}, in_list = {}, none = {}, requested = {};
+
+        put_many(&desk, "a", 4);
+        put(&desk, ISSUED, FAILURE_NONE);
+        put(&desk, "{\"type\":\"b\",\"id\":\"1\",\"flag\":\"issued\",\"fields\":{\"key\":[\"x\",\"y\"]}}",
+            FAILURE_NONE);
+        await(&desk, issuance_file_find(desk.file, "holder", "h0", on_rows, &found), &found, FAILURE_NONE);
+        ck_assert_str_eq(found.rows, "a/000:0:u a/003:0:u ");
+        await(&desk, issuance_file_find(desk.file, "key", "y", on_rows, &in_list), &in_list, FAILURE_NONE);
+        ck_assert_str_eq(in_list.rows, "b/1:0:i ");
+        await(&desk, issuance_file_find(desk.file, "holder", "h", on_rows, &none), &none, FAILURE_NONE);
+        ck_assert_uint_eq(none.row_count, 0);
+        extract(&desk, "job-1", true, FAILURE_NONE);
+        await(&desk, issuance_file_requested(desk.file, on_rows, &requested), &requested, FAILURE_NONE);
+        ck_assert_str_eq(requested.rows, "a/000:0:u a/001:0:u a/002:0:u a/003:0:u ");
+}
+END_TEST
+
+static void spoil(Desk *desk, const char *key, const char *value) {
+        Store *store;
+
+        issuance_file_close(desk->file);
+        ck_assert_int_eq(store_open(desk->place.directory, "issuance", 0, &store, NULL), 0);
+        ck_assert_int_eq(store_put(store, key, span_of_string(value), NULL), 0);
+        store_close(store);
+        desk_open(desk);
+}
+
+START_TEST(a_record_that_is_damaged_in_the_file_fails_alone_and_can_be_removed)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_answer_ Answer answer = {}, all = {}, requested = {};
+        _cleanup_(record_freep) Record *other = NULL;
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"1\"}", FAILURE_NONE);
+        spoil(&desk, "staff/00420017", "{\"flag\":\"unissued\"");
+        await(&desk, issuance_file_get(desk.file, "staff", "00420017", on_record, &answer), &answer,
+              FAILURE_STORE_FAILED);
+        request(&desk, FAILURE_STORE_FAILED);
+        other = get(&desk, "staff", "1");
+        await(&desk, issuance_file_list(desk.file, "", "", 10, on_rows, &all), &all, FAILURE_NONE);
+        ck_assert_str_eq(all.rows, "staff/00420017:0:u staff/1:0:u ");
+        await(&desk, issuance_file_requested(desk.file, on_rows, &requested), &requested, FAILURE_NONE);
+        ck_assert_str_eq(requested.rows, "staff/1:0:u ");
+        removing(&desk, FAILURE_NONE);
+        put(&desk, ISSUED, FAILURE_NONE);
+}
+END_TEST
+
+START_TEST(a_second_open_of_the_issuance_file_is_refused)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_failure_ Failure failure = {};
+        IssuanceFile *second = NULL;
+
+        ck_assert_int_lt(issuance_file_open(desk.place.thread, desk.place.directory, &second, &failure), 0);
+        ck_assert_int_eq(failure.kind, FAILURE_STORE_FAILED);
+}
+END_TEST
+
+START_TEST(the_stored_text_is_what_gdbmtool_shows)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        desk_reopen(&desk);
+        ck_assert(file_holds(&desk.place, "issuance.gdbm",
+                             "staff/00420017{\"count\":1,\"fields\":{\"holder\":\"A\"}"));
+}
+END_TEST
+
+int main(void) {
+        Suite *suite = suite_create("issuance-file");
+        TCase *records = tcase_create("records"), *lists = tcase_create("lists");
+
+        record_erase_json_memory();
+        tcase_add_test(records, a_record_is_enrolled_replaced_and_removed_and_keeps_its_history);
+        tcase_add_test(records, putting_neither_rewrites_the_flag_nor_lowers_the_count);
+        tcase_add_test(records, a_key_that_is_malformed_or_not_there_is_refused_by_name);
+        tcase_add_test(records, a_request_rewrites_the_flag_and_can_be_withdrawn);
+        tcase_add_test(records, the_first_issue_of_a_record_cannot_be_withdrawn);
+        tcase_add_test(records, an_extraction_counts_once_and_reserves_until_it_is_confirmed);
+        tcase_add_test(records, a_confirmation_is_in_the_history_with_job_serial_station_and_count);
+        tcase_add_test(records, an_extraction_with_request_rewrites_the_flag_in_the_same_step);
+        tcase_add_test(records, an_abandoned_extraction_takes_the_count_back_unless_a_card_was_written);
+        tcase_add_test(records, abandoning_what_is_not_there_succeeds);
+        tcase_add_test(records, a_late_confirmation_rewrites_the_flag_only_where_nobody_has_reserved_since);
+        tcase_add_test(records, the_local_centre_asks_the_issuance_file);
+        tcase_add_test(records, a_record_that_is_damaged_in_the_file_fails_alone_and_can_be_removed);
+        tcase_add_test(records, a_second_open_of_the_issuance_file_is_refused);
+        tcase_add_test(records, the_stored_text_is_what_gdbmtool_shows);
+        tcase_add_test(lists, pages_are_in_the_order_of_type_and_id_and_cursors_outlive_changes);
+        tcase_add_test(lists, every_record_is_listed_exactly_once_whatever_the_size_of_the_pages);
+        tcase_add_test(lists, records_are_found_by_a_field_and_by_their_request);
+        tcase_set_timeout(records, 60);
+        suite_add_tcase(suite, records);
+        tcase_set_timeout(lists, 60);
+        suite_add_tcase(suite, lists);
+        return run_suite(suite);
+}
