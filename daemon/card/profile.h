@@ -48,7 +48,7 @@ typedef enum ConditionKind {
 typedef struct Condition {
         ConditionKind kind;
         const Field *field;
-        char *pattern; /* of READ_IS: hexadecimal, '.' for any nibble, no spaces; it looks at the chip's serial */
+        char *pattern; /* of READ_IS, for the serial: hexadecimal, '.' for any nibble, no spaces */
 } Condition;
 
 /* The part of an answer that matters. */

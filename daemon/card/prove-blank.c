@@ -37,9 +37,7 @@ static bool is_created(const Call *call, const Step *step, uint16_t file) {
         return created_file(call, &id) >= 0 && tlv_tag_number(id) == file;
 }
 
-/* Whether the bytes that are written leave a pattern unmet: they overlap it where a digit differs. A pattern
- * of nothing but F or 0 is what an erased card has; written data that are the same in a sample are not so in
- * a record. */
+/* Whether a write touches the bytes that a blank is asked for. */
 static bool overlaps(const Step *read, const Call *write) {
         int64_t from = read->arguments[0].number, to = from + read->arguments[1].number;
         int64_t start = write->step->arguments[0].number;
@@ -47,8 +45,7 @@ static bool overlaps(const Step *read, const Call *write) {
         return start < to && from < start + (int64_t) write->values[1].data.size;
 }
 
-/* Whether a blank's step, on the file it has selected, sees what one write has done to another file or the
- * same. */
+/* Whether a step of `blank:`, on the file that it has selected, looks at what a write has changed. */
 static bool sees(const Step *step, uint16_t step_file, const Call *write, uint16_t write_file) {
         bool same_number = step->arguments[0].number == write->step->arguments[0].number;
         bool looks = step->expect || wants_nothing(step);

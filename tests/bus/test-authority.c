@@ -3,10 +3,16 @@
  * other's prompt. What everyone may read tells nothing about a holder. */
 #include "tests/bus/story.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-static const char denied[] = "org.freedesktop.DBus.Error.AccessDenied";
+/* A caller who did not allow a prompt is told that one is needed, by polkit's defaults; one who never may, AccessDenied. */
+static const char denied[] = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
+static const char forbidden[] = "org.freedesktop.DBus.Error.AccessDenied";
 
 static void expect_denied(Desk *desk, sd_bus *bus, const char *member, const char *types, const char *a, const char *b,
                           const char *c) {
@@ -150,17 +156,18 @@ START_TEST(what_everyone_may_read_names_no_id_and_no_holder) {
 }
 END_TEST
 
-/* A prompt that nobody answers: an authentication agent that never does. */
-typedef struct Agent {
+/* An authentication agent that never answers, and what the process does that has it. */
+typedef struct Prompt {
         bool asked;
-} Agent;
+        bool answered; /* the call that needs the prompt */
+} Prompt;
 
 static int on_begin_authentication(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Agent *agent = userdata;
+        Prompt *prompt = userdata;
 
         (void) message;
         (void) error;
-        agent->asked = true;
+        prompt->asked = true;
         return 1; /* no answer: the person is still thinking */
 }
 
@@ -172,61 +179,95 @@ static const sd_bus_vtable agent_vtable[] = {
 };
 
 static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        bool *answered = userdata;
+        Prompt *prompt = userdata;
 
         (void) message;
         (void) error;
-        *answered = true;
+        prompt->answered = true;
         return 0;
 }
 
-static void register_agent(Desk *desk, sd_bus *bus, Agent *agent) {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        const char *name;
+static void ask_for_record(sd_bus *bus, Prompt *prompt) {
+        sd_bus_message *message = NULL;
+
+        sd_bus_message_new_method_call(bus, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE, "GetRecord");
+        sd_bus_message_append(message, "ss", STORY_V1, STORY_ID);
+        sd_bus_message_set_allow_interactive_authorization(message, true);
+        sd_bus_call_async(bus, NULL, message, on_answer, prompt, 0);
+        sd_bus_message_unref(message);
+}
+
+/* A process of a user without privileges, with an agent of its own, whose call waits at the prompt. It says 'a' when
+ * somebody is asked, 'x' when the call is answered without. */
+static void prompt_process(int tell) {
+        Prompt prompt = {};
+        sd_bus *bus = NULL;
         int r;
 
-        sd_bus_add_object_vtable(bus, NULL, "/agent", "org.freedesktop.PolicyKit1.AuthenticationAgent", agent_vtable,
-                                 agent);
-        sd_bus_get_unique_name(bus, &name);
-        r = sd_bus_call_method(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-                               "org.freedesktop.PolicyKit1.Authority", "RegisterAuthenticationAgent", &error, NULL,
-                               "(sa{sv})ss", "unix-process", 3, "pid", "u", (uint32_t) getpid(), "start-time", "t",
-                               (uint64_t) 0, "uid", "i", (int32_t) DESK_NOBODY, "en_US.UTF-8", "/agent");
+        if (setresgid(DESK_NOBODY, DESK_NOBODY, DESK_NOBODY) < 0 || setresuid(DESK_NOBODY, DESK_NOBODY, DESK_NOBODY) < 0)
+                _exit(1);
+
+        r = sd_bus_open_system(&bus);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(bus, NULL, "/agent", "org.freedesktop.PolicyKit1.AuthenticationAgent",
+                                             agent_vtable, &prompt);
+        if (r >= 0)
+                r = sd_bus_call_method(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                                       "org.freedesktop.PolicyKit1.Authority", "RegisterAuthenticationAgent", NULL, NULL,
+                                       "(sa{sv})ss", "unix-process", 3, "pid", "u", (uint32_t) getpid(), "start-time",
+                                       "t", (uint64_t) 0, "uid", "i", (int32_t) DESK_NOBODY, "en_US.UTF-8", "/agent");
         if (r < 0)
-                desk_fail(desk, "RegisterAuthenticationAgent: %s: %s", error.name, error.message);
+                _exit(1);
+
+        ask_for_record(bus, &prompt);
+        for (bool told = false;;) {
+                if (!told && (prompt.asked || prompt.answered)) {
+                        told = true;
+                        if (write(tell, prompt.asked ? "a" : "x", 1) != 1)
+                                _exit(1);
+                }
+
+                r = sd_bus_process(bus, NULL);
+                if (r < 0 || (r == 0 && sd_bus_wait(bus, UINT64_MAX) < 0))
+                        _exit(1);
+        }
 }
 
 START_TEST(one_callers_prompt_does_not_keep_another_waiting) {
         Desk *desk = story_open(1);
-        sd_bus_message *message = NULL;
-        bool answered = false;
-        Agent agent = {};
-        sd_bus *nobody;
+        int ends[2];
+        pid_t child;
+        char told;
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, "A1A1A1A1A1A1A1A1");
-        desk_polkit_rule(desk, "10-ask.rules",
-                         "polkit.addRule(function(action, subject) {\n"
-                         "  if (action.id == 'org.example.ICReissue.read-record' && subject.user == 'nobody')\n"
-                         "    return polkit.Result.AUTH_ADMIN;\n"
-                         "});\n");
-        nobody = desk_bus_as(desk, DESK_NOBODY);
-        register_agent(desk, nobody, &agent);
-        sd_bus_message_new_method_call(nobody, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE, "GetRecord");
-        sd_bus_message_append(message, "ss", STORY_V1, STORY_ID);
-        sd_bus_message_set_allow_interactive_authorization(message, true);
-        sd_bus_call_async(nobody, NULL, message, on_answer, &answered, 0);
-        while (!agent.asked && !answered) {
-                if (sd_bus_process(nobody, NULL) == 0)
-                        sd_bus_wait(nobody, (uint64_t) desk_time_left(desk) * 1000);
-                if (desk_time_left(desk) == 0)
-                        desk_fail(desk, "polkit asked nobody.");
-        }
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+                prompt_process(ends[1]);
 
-        ck_assert(agent.asked);
+        close(ends[1]);
+        ck_assert_int_eq(read(ends[0], &told, 1), 1); /* 0: the process has ended */
+        ck_assert_int_eq(told, 'a');
         story_expect_card(desk, 0, STORY_V1, STORY_ID); /* root's calls are answered meanwhile */
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1);
-        ck_assert(!answered);
-        sd_bus_message_unref(message);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        close(ends[0]);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(who_never_may_is_denied_even_at_a_prompt) {
+        Desk *desk = story_open(1);
+        sd_bus *nobody;
+
+        desk_polkit_rule(desk, "10-never.rules",
+                         "polkit.addRule(function(action, subject) {\n"
+                         "  if (action.id == 'org.example.ICReissue.read-card') return polkit.Result.NO;\n"
+                         "});\n");
+        nobody = desk_bus_as(desk, DESK_NOBODY);
+        free(desk_call_refused(desk, nobody, forbidden, "ReadCard", "s", ""));
         sd_bus_unref(nobody);
         desk_close(desk);
 }
@@ -240,7 +281,7 @@ START_TEST(without_polkit_only_root_is_served) {
         story_start(desk, 1);
         story_enrol(desk, STORY_V1, STORY_ID);
         nobody = desk_bus_as(desk, DESK_NOBODY);
-        message = desk_call_refused(desk, nobody, denied, "GetRecord", "ss", STORY_V1, STORY_ID);
+        message = desk_call_refused(desk, nobody, forbidden, "GetRecord", "ss", STORY_V1, STORY_ID);
         ck_assert_ptr_nonnull(strstr(message, "polkit"));
         free(message);
         sd_bus_unref(nobody);
@@ -256,6 +297,7 @@ int main(void) {
                 a_job_belongs_to_its_owner,
                 what_everyone_may_read_names_no_id_and_no_holder,
                 one_callers_prompt_does_not_keep_another_waiting,
+                who_never_may_is_denied_even_at_a_prompt,
                 without_polkit_only_root_is_served,
         };
 

@@ -273,12 +273,12 @@ START_TEST(the_longest_and_the_shortest_record_must_fit)
                 "issue:\n  - stage: data\n    write:\n      - select: {file: 3F00/5001}\n"
                 "      - update-binary: {data: [{field: id}, {field: name, length: 32, pad: \"20\"}]}\n",
                 "longest record");
-        expect_mistake(
-                "description: x\nfields:\n  id: {length: 4}\n  name: {max: 40, encoding: ascii, optional: true}\n"
-                "identify: [{read-binary: {length: 4, to: id}}]\n" BLANK
-                "issue:\n  - stage: data\n    write:\n      - select: {file: 3F00/5001}\n"
-                "      - update-binary: {data: [{field: id}, {field: name}]}\n",
-                "shortest record");
+        expect_mistake("description: x\nfields:\n  id: {length: 4}\n"
+                       "  name: {max: 40, encoding: ascii, optional: true}\n"
+                       "identify: [{read-binary: {length: 4, to: id}}]\n" BLANK
+                       "issue:\n  - stage: data\n    write:\n      - select: {file: 3F00/5001}\n"
+                       "      - update-binary: {data: [{field: id}, {field: name}]}\n",
+                       "shortest record");
 }
 END_TEST
 

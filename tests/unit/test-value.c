@@ -110,16 +110,16 @@ START_TEST(data_objects_nest_and_count_their_lengths)
                 "{tlv: \"4D\", of: [\"B600\", {tlv: \"7F48\", of: [{tag-length: \"91\", of: {field: key}}]}]}",
                 "4D07B6007F48029104");
         expect_bytes("{simple-tlv: \"C1\", of: {field: digits}}", "C103313233");
-        expect_bytes(
-                "{simple-tlv: \"C1\", of: {field: id, length: 255, pad-left: \"00\"}, length: 300, pad: \"00\"}",
-                ({
-                        static char text[601];
-                        memset(text, '0', 600);
-                        memcpy(text, "C1FF00FF", 8);
-                        memcpy(text + 2 * (4 + 251), "12345678", 8);
-                        text[600] = '\0';
-                        text;
-                }));
+        expect_bytes("{simple-tlv: \"C1\", of: {field: id, length: 255, pad-left: \"00\"}, "
+                     "length: 300, pad: \"00\"}",
+                     ({
+                             static char text[601];
+                             memset(text, '0', 600);
+                             memcpy(text, "C1FF00FF", 8);
+                             memcpy(text + 2 * (4 + 251), "12345678", 8);
+                             text[600] = '\0';
+                             text;
+                     }));
 }
 END_TEST
 
