@@ -14,7 +14,7 @@
 #define PROGRESS_STEP 0.01 /* what a bar can show */
 
 typedef enum IssueTask {
-        TASK_OPEN,   /* take the card and encode everything */
+        TASK_OPEN,   /* take the card and encode everything, to the first halt */
         TASK_WRITE,  /* to the next halt */
         TASK_VERIFY, /* reset, read back; where the last stage is still to be written, on to the next halt */
         TASK_CLOSE,  /* with the failure that is set */
@@ -228,7 +228,6 @@ static int issue_open(CardIssue *issue) {
                                         .step = issue_step,
                                         .userdata = issue,
                                         .tries_left = -1 };
-        issue->halt = PLAN_JOURNAL;
         issue->reopen = true;
         issue->resumed = issue->resume;
         return plan_new(catalogue_profile(issue->catalogue, issue->type), issue->keys, issue->id,
@@ -278,7 +277,7 @@ static int issue_write(CardIssue *issue) {
         for (unsigned i = 0; i <= RESETS_MAX; i++) {
                 int r;
 
-                issue->began = true;
+                issue->began = issue->task != TASK_OPEN; /* the plan's first halt comes before any command */
                 r = plan_write(issue->plan, &issue->context, &issue->position, issue->reopen, issue->resumed,
                                &issue->halt, &issue->failure);
                 if (r != -ECONNRESET) {
@@ -292,6 +291,13 @@ static int issue_write(CardIssue *issue) {
         }
 
         return issue_reset_too_often(issue);
+}
+
+/* Takes the card, encodes everything, and stops before the first command. */
+static int issue_begin(CardIssue *issue) {
+        int r = issue_open(issue);
+
+        return r < 0 ? r : issue_write(issue);
 }
 
 static int issue_verify(CardIssue *issue) {
@@ -322,12 +328,12 @@ static int issue_verify(CardIssue *issue) {
 }
 
 static void issue_close(CardIssue *issue) {
-        issue->session = card_session_close(issue->session, issue->began || issue->facts.reset_needed);
+        issue->session = card_session_close(issue->session, issue->began);
 }
 
 static void issue_run(void *userdata) {
         static int (*const tasks[])(CardIssue * issue) = {
-                [TASK_OPEN] = issue_open,
+                [TASK_OPEN] = issue_begin,
                 [TASK_WRITE] = issue_write,
                 [TASK_VERIFY] = issue_verify,
         };

@@ -129,7 +129,7 @@ static void probe_run(void *userdata) {
         }
 
         probe_session(probe, session);
-        card_session_close(session, probe->facts.reset_needed);
+        card_session_close(session, false);
 }
 
 static ReaderState probe_state(const Probe *probe) {

@@ -38,7 +38,6 @@ typedef struct CardFacts {
         char *id;    /* in the text of the profile's `id` field; NULL for a blank and where it cannot be read */
         Bytes serial; /* the chip's own number; empty where the profile has no `serial:` */
         bool blank;
-        bool reset_needed;
 } CardFacts;
 
 void card_facts_done(CardFacts *facts);

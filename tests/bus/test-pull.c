@@ -19,7 +19,7 @@ typedef struct Pull {
 static bool lost_or_done(Desk *desk, void *job) {
         char *state = desk_property(desk, job, DESK_JOB, "State");
         char *error = desk_property(desk, job, DESK_JOB, "ErrorName");
-        bool holds = strcmp(state, "done") == 0 || strcmp(state, "failed") == 0 ||
+        bool holds = strcmp(state, "done") == 0 || strcmp(state, "failed") == 0 || /* finish() says what is wrong */
                      (strcmp(state, "waiting-for-blank") == 0 && *error);
 
         free(state);
@@ -38,11 +38,33 @@ static void put_back(Desk *desk, const Pull *pull, const char *card) {
         desk_insert(desk, 1, card);
 }
 
-/* Reissues onto a fresh blank and pulls at the number-th APDU. Returns whether there was such an APDU. */
+static bool is_done(Desk *desk, const char *job) {
+        char *state = desk_property(desk, job, DESK_JOB, "State");
+        bool done = strcmp(state, "done") == 0;
+
+        free(state);
+        return done;
+}
+
+/* The job has lost its card: it is finished when the card is back. */
+static void finish(Desk *desk, const Pull *pull, const char *card, const char *job, unsigned number) {
+        put_back(desk, pull, card);
+        story_wait_done(desk, job);
+        if (story_describe_count(desk, job, "spoiled") != 0)
+                desk_fail(desk, "A card was spoiled by a pull at APDU %u.", number);
+
+        story_expect_record(desk, pull->type, STORY_ID, "issued", number + 1);
+        story_wait_reader(desk, 1, "ready");
+        story_expect_card(desk, 1, pull->type, STORY_ID);
+        desk_remove(desk, 1);
+        story_wait_reader(desk, 1, "empty");
+}
+
+/* Reissues onto a fresh blank and pulls at the number-th APDU. Returns whether the reissue had such an APDU. */
 static bool pull_at(Desk *desk, const Pull *pull, unsigned number) {
         char serial[17], *job;
         const char *card;
-        bool pulled;
+        bool done;
 
         snprintf(serial, sizeof(serial), "%016X", number);
         card = story_blank(desk, pull->type, pull->manner, serial);
@@ -56,26 +78,12 @@ static bool pull_at(Desk *desk, const Pull *pull, unsigned number) {
 
         job = story_reissue(desk, 0, -1);
         desk_wait(desk, "the card to be lost, or the job to be done", lost_or_done, job);
-        pulled = pull->reader ? !desk_is_plugged(desk, 1) : !desk_has_card(desk, 1);
-        if (pulled)
-                put_back(desk, pull, card);
+        done = is_done(desk, job);
+        if (!done)
+                finish(desk, pull, card, job, number);
 
-        story_wait_done(desk, job);
-        if (story_describe_count(desk, job, "spoiled") != 0)
-                desk_fail(desk, "A card was spoiled by a pull at APDU %u.", number);
-
-        story_expect_record(desk, pull->type, STORY_ID, "issued", number + 1);
-        story_wait_reader(desk, 1, "ready");
-        story_expect_card(desk, 1, pull->type, STORY_ID);
-        if (pull->reader)
-                desk_unplug_at(desk, 1, 0, pull->moment);
-        else
-                desk_remove_at(desk, 1, 0, pull->moment);
-
-        desk_remove(desk, 1);
-        story_wait_reader(desk, 1, "empty");
         free(job);
-        return pulled;
+        return !done;
 }
 
 static void pull_at_every_apdu(const Pull *pull) {
