@@ -18,7 +18,7 @@ typedef struct Bytes {
 } Bytes;
 
 #define SPAN(pointer, length) ((Span){ .data = (const uint8_t *) (pointer), .size = (length) })
-#define SPAN_OF_ARRAY(array) SPAN((array), sizeof(array))
+#define SPAN_OF_ARRAY(array)  SPAN((array), sizeof(array))
 
 static inline Span span_of_string(const char *text) {
         return SPAN(text, strlen(text));

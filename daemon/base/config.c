@@ -10,7 +10,10 @@ enum { STATION_NAME_MAX = 64 };
 
 static const char *const roles[] = { "standalone", NULL };
 static const char *const automatic_modes[] = {
-        [AUTOMATIC_NO] = "no", [AUTOMATIC_YES] = "yes", [AUTOMATIC_REQUEST] = "request", NULL,
+        [AUTOMATIC_NO] = "no",
+        [AUTOMATIC_YES] = "yes",
+        [AUTOMATIC_REQUEST] = "request",
+        NULL,
 };
 
 Config *config_free(Config *config) {
@@ -60,17 +63,19 @@ static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
                 return r;
 
         if (!yaml_present(yaml_find(node, "name")) || !yaml_present(yaml_find(node, "match")))
-                return yaml_complain(node, failure,
-                                     "a reader needs name: (how the desk calls it) and match: (a pattern on its PC/SC name)");
+                return yaml_complain(
+                        node, failure,
+                        "a reader needs name: (how the desk calls it) and match: (a pattern on its PC/SC name)");
 
         r = yaml_read_text(yaml_find(node, "name"), "the reader's name", &name, failure);
         if (r >= 0)
-                r = yaml_read_text(yaml_find(node, "match"), "a pattern on the PC/SC name", &pattern, failure);
+                r = yaml_read_text(yaml_find(node, "match"), "a pattern on the PC/SC name", &pattern,
+                                   failure);
         target = yaml_find(node, "target");
         reader->target = true;
         if (r >= 0 && yaml_present(target))
-                r = yaml_read_boolean(target, "true or false: whether any job may use its blanks", &reader->target,
-                                      failure);
+                r = yaml_read_boolean(target, "true or false: whether any job may use its blanks",
+                                      &reader->target, failure);
         if (r < 0)
                 return r;
 

@@ -19,8 +19,8 @@ typedef struct ConfigReader {
 } ConfigReader;
 
 typedef struct Config {
-        char *station;          /* in the records' history; default: the host's name */
-        ConfigReader *readers;  /* empty: every reader is the desk's, under its PC/SC name */
+        char *station;         /* in the records' history; default: the host's name */
+        ConfigReader *readers; /* empty: every reader is the desk's, under its PC/SC name */
         size_t reader_count;
         AutomaticMode automatic;
         unsigned job_limit;     /* open jobs, batches' children not counted; 1..100000, default 1000 */

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define OURS "org.example.ICReissue.Error."
+#define OURS     "org.example.ICReissue.Error."
 #define STANDARD "org.freedesktop.DBus.Error."
 
 static const struct {
@@ -21,20 +21,25 @@ static const struct {
                                                          "Authorize at the prompt and call again." },
         [FAILURE_NO_READER] = { OURS "NoReader", ENODEV, "There is no such reader." },
         [FAILURE_NO_CARD] = { OURS "NoCard", ENOMEDIUM, "There is no card in the reader." },
-        [FAILURE_UNKNOWN_CARD_TYPE] = { OURS "UnknownCardType", EMEDIUMTYPE, "The card's type is not known." },
+        [FAILURE_UNKNOWN_CARD_TYPE] = { OURS "UnknownCardType", EMEDIUMTYPE,
+                                        "The card's type is not known." },
         [FAILURE_NO_RECORD] = { OURS "NoRecord", ENOENT, "There is no such record." },
         [FAILURE_NOT_REQUESTED] = { OURS "NotRequested", EPERM, "No reissue is requested for this record." },
-        [FAILURE_ALREADY_REQUESTED] = { OURS "AlreadyRequested", EALREADY, "A reissue is requested already." },
+        [FAILURE_ALREADY_REQUESTED] = { OURS "AlreadyRequested", EALREADY,
+                                        "A reissue is requested already." },
         [FAILURE_RECORD_IN_USE] = { OURS "RecordInUse", EBUSY, "Another job holds this record." },
         [FAILURE_NOT_BLANK] = { OURS "NotBlank", EEXIST, "The card is not blank." },
-        [FAILURE_CARD_TYPE_MISMATCH] = { OURS "CardTypeMismatch", EMEDIUMTYPE, "The card is of another type." },
+        [FAILURE_CARD_TYPE_MISMATCH] = { OURS "CardTypeMismatch", EMEDIUMTYPE,
+                                         "The card is of another type." },
         [FAILURE_WRITE_FAILED] = { OURS "WriteFailed", EIO, "The card could not be written." },
-        [FAILURE_VERIFY_FAILED] = { OURS "VerifyFailed", EBADMSG, "The card does not hold what was written." },
+        [FAILURE_VERIFY_FAILED] = { OURS "VerifyFailed", EBADMSG,
+                                    "The card does not hold what was written." },
         [FAILURE_CARD_GONE] = { OURS "CardGone", ENOMEDIUM, "The card was taken out." },
         [FAILURE_READER_GONE] = { OURS "ReaderGone", ENODEV, "The reader was unplugged." },
         [FAILURE_READER_BUSY] = { OURS "ReaderBusy", EBUSY, "Another program holds the reader." },
         [FAILURE_LINE_DOWN] = { OURS "LineDown", EHOSTUNREACH, "The centre does not answer." },
-        [FAILURE_STORE_FAILED] = { OURS "StoreFailed", EIO, "The issuance file could not be read or written." },
+        [FAILURE_STORE_FAILED] = { OURS "StoreFailed", EIO,
+                                   "The issuance file could not be read or written." },
         [FAILURE_PROFILE_INVALID] = { OURS "ProfileInvalid", EINVAL, "A card profile is not valid." },
         [FAILURE_TOO_MANY_JOBS] = { OURS "TooManyJobs", EAGAIN, "Too many jobs are open." },
         [FAILURE_JOB_FINISHED] = { OURS "JobFinished", ESTALE, "The job is finished." },

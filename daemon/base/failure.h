@@ -46,7 +46,8 @@ typedef struct Failure {
 _printf_(3, 4) int failure_set(Failure *failure, FailureKind kind, const char *format, ...);
 
 /* Like failure_set(), with ": " and the text of errno_value (positive or negative) after the message. */
-_printf_(4, 5) int failure_set_errno(Failure *failure, FailureKind kind, int errno_value, const char *format, ...);
+_printf_(4, 5) int failure_set_errno(Failure *failure, FailureKind kind, int errno_value, const char *format,
+                                     ...);
 
 /* There was no memory. Returns -ENOMEM. */
 int failure_no_memory(Failure *failure);

@@ -12,15 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define _cleanup_(function) __attribute__((cleanup(function)))
+#define _cleanup_(function)   __attribute__((cleanup(function)))
 #define _printf_(text, first) __attribute__((format(printf, text, first)))
-#define _unused_ __attribute__((unused))
+#define _unused_              __attribute__((unused))
 
 /* Declares NAMEp(), for _cleanup_(NAMEp), which releases the pointer it is given unless it is NULL. */
-#define DEFINE_CLEANUP(type, name)                                                                           \
-        static inline void name##p(type *pointer) {                                                          \
-                if (*pointer)                                                                                \
-                        name(*pointer);                                                                      \
+#define DEFINE_CLEANUP(type, name) \
+        static inline void name##p(type *pointer) { \
+                if (*pointer) \
+                        name(*pointer); \
         }
 
 #define _cleanup_free_ _cleanup_(cleanup_free)
@@ -35,23 +35,23 @@ static inline void cleanup_close(int *descriptor) {
 #define _cleanup_close_ _cleanup_(cleanup_close)
 
 /* Hands a pointer on: the variable is NULL afterwards, so that its cleanup does nothing. */
-#define TAKE_PTR(pointer)                                                                                    \
-        ({                                                                                                   \
-                typeof(pointer) _taken = (pointer);                                                          \
-                (pointer) = NULL;                                                                            \
-                _taken;                                                                                      \
+#define TAKE_PTR(pointer) \
+        ({ \
+                typeof(pointer) _taken = (pointer); \
+                (pointer) = NULL; \
+                _taken; \
         })
 
-#define TAKE_FD(descriptor)                                                                                  \
-        ({                                                                                                   \
-                int _taken = (descriptor);                                                                   \
-                (descriptor) = -1;                                                                           \
-                _taken;                                                                                      \
+#define TAKE_FD(descriptor) \
+        ({ \
+                int _taken = (descriptor); \
+                (descriptor) = -1; \
+                _taken; \
         })
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
-#define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
-#define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
+#define MIN_OF(a, b)    ((a) < (b) ? (a) : (b))
+#define MAX_OF(a, b)    ((a) > (b) ? (a) : (b))
 
 static inline bool streq(const char *a, const char *b) {
         return strcmp(a, b) == 0;

@@ -17,12 +17,12 @@ typedef struct IssuePosition {
 } IssuePosition;
 
 typedef struct CardIssueRequest {
-        const char *type;       /* card type; its profile is the readers' catalogue's */
-        const char *id;         /* {field: id} */
-        const json_t *fields;   /* the record's other fields; copied */
-        bool resume;            /* the card with this serial was begun by this job: it need not be blank */
-        Span serial;            /* resume: the chip serial that the card must have (empty: it has not left its reader) */
-        IssuePosition from;     /* resume: where to go on */
+        const char *type;     /* card type; its profile is the readers' catalogue's */
+        const char *id;       /* {field: id} */
+        const json_t *fields; /* the record's other fields; copied */
+        bool resume;          /* the card with this serial was begun by this job: it need not be blank */
+        Span serial; /* resume: the chip serial that the card must have (empty: it has not left its reader) */
+        IssuePosition from; /* resume: where to go on */
 } CardIssueRequest;
 
 typedef enum CardIssueEvent {
@@ -42,13 +42,14 @@ typedef enum CardIssueEvent {
 typedef struct CardIssueNews {
         CardIssueEvent event;
         IssuePosition position;
-        double progress;      /* 0..1, over writing and verifying */
-        const char *stage;    /* the stage's name, for people; NULL while verifying */
+        double progress;   /* 0..1, over writing and verifying */
+        const char *stage; /* the stage's name, for people; NULL while verifying */
         Span serial;
-        bool touched;         /* a write has been sent to this card, by this or an earlier turn */
-        const json_t *report; /* VERIFIED: array of {"stage": s, "field": s, "result": "compared" | "used" | "not verifiable"} */
+        bool touched; /* a write has been sent to this card, by this or an earlier turn */
+        const json_t *
+                report; /* VERIFIED: array of {"stage": s, "field": s, "result": "compared" | "used" | "not verifiable"} */
         const Failure *failure;
-        int tries_left;       /* FAILED because a key or PIN was refused: what the card says is left; else -1 */
+        int tries_left; /* FAILED because a key or PIN was refused: what the card says is left; else -1 */
 } CardIssueNews;
 
 /* Called on the main thread; everything in news is borrowed for the call. */
@@ -58,8 +59,8 @@ typedef void (*CardIssueCallback)(CardIssue *issue, const CardIssueNews *news, v
  * NOT_BLANK, CARD_TYPE_MISMATCH, INVALID_ARGS (a field that cannot be encoded; the blank is untouched),
  * WRITE_FAILED (status word in words; a refused PIN with the tries left), VERIFY_FAILED (which field), CARD_GONE,
  * READER_GONE, READER_BUSY, CANCELLED. Which cards are taken: blank ones of `type`; with `resume` the one named. */
-int card_issue_start(Reader *reader, const CardIssueRequest *request, CardIssueCallback callback, void *userdata,
-                     CardIssue **ret, Failure *failure);
+int card_issue_start(Reader *reader, const CardIssueRequest *request, CardIssueCallback callback,
+                     void *userdata, CardIssue **ret, Failure *failure);
 
 /* After JOURNAL or WRITTEN. */
 void card_issue_continue(CardIssue *issue);

@@ -17,7 +17,8 @@ typedef struct Profile Profile;
 /* Loads type-readout.yaml, correlation.yaml and every cards/NAME.yaml that the correlation names, and proves each
  * profile (profile_prove()). PROFILE_INVALID with file:line:column and what was expected for a mistake; nothing
  * is returned then. */
-int catalogue_load(const char *config_directory, const char *data_directory, Catalogue **ret, Failure *failure);
+int catalogue_load(const char *config_directory, const char *data_directory, Catalogue **ret,
+                   Failure *failure);
 
 Catalogue *catalogue_ref(Catalogue *catalogue);
 Catalogue *catalogue_unref(Catalogue *catalogue);

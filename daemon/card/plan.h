@@ -13,25 +13,25 @@ typedef struct Plan Plan;
 
 /* Encodes every command. facts are what readout_card() gave for this very card. INVALID_ARGS names the field and the
  * file:line:column of the value that cannot be encoded; PROFILE_INVALID a key that the key ring lacks. */
-int plan_new(const Profile *profile, const KeyRing *keys, const char *id, const json_t *fields, const CardFacts *facts,
-             Plan **ret, Failure *failure);
+int plan_new(const Profile *profile, const KeyRing *keys, const char *id, const json_t *fields,
+             const CardFacts *facts, Plan **ret, Failure *failure);
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP(Plan *, plan_free)
 
 typedef struct PlanContext {
         Transport *transport;
         Refused *refused;
-        Span serial;         /* the card's, for `refused` */
+        Span serial; /* the card's, for `refused` */
         uint64_t insertion;
         /* Called between steps; a negative return ends the run with it (CANCELLED in failure). May be NULL. */
         int (*step)(double progress, const char *stage, void *userdata, Failure *failure);
         void *userdata;
-        bool touched;        /* set when a write has been sent */
-        int tries_left;      /* set to what the card says when it refuses a key or a PIN; else -1 */
+        bool touched;   /* set when a write has been sent */
+        int tries_left; /* set to what the card says when it refuses a key or a PIN; else -1 */
 } PlanContext;
 
 typedef enum PlanHalt {
-        PLAN_JOURNAL,  /* make *position durable, then call plan_write() with it */
+        PLAN_JOURNAL, /* make *position durable, then call plan_write() with it */
         /* Every write is done, or every one before a last stage that cannot be undone: reset the card, plan_verify(), and
          * plan_write() again while *position is not at the end (plan_at_end()). */
         PLAN_WRITTEN,
@@ -41,8 +41,8 @@ typedef enum PlanHalt {
  * something must be journaled or all is written; *position is then where to go on. A verb that may not be repeated and
  * stands at *position after an interruption (`resumed`) is first asked by its done-if. Errors: -ECONNRESET (begin again
  * with reopen), those of transport_send(), WRITE_FAILED with the stage, the verb and the status word in words. */
-int plan_write(Plan *plan, PlanContext *context, IssuePosition *position, bool reopen, bool resumed, PlanHalt *halt,
-               Failure *failure);
+int plan_write(Plan *plan, PlanContext *context, IssuePosition *position, bool reopen, bool resumed,
+               PlanHalt *halt, Failure *failure);
 
 bool plan_at_end(const Plan *plan, const IssuePosition *position);
 

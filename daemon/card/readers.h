@@ -34,8 +34,8 @@ const char *reader_state_name(ReaderState state);
 
 /* What was read from a card. */
 typedef struct CardFacts {
-        char *type;  /* NULL where no type readout fits */
-        char *id;    /* in the text of the profile's `id` field; NULL for a blank and where it cannot be read */
+        char *type; /* NULL where no type readout fits */
+        char *id; /* in the text of the profile's `id` field; NULL for a blank and where it cannot be read */
         Bytes serial; /* the chip's own number; empty where the profile has no `serial:` */
         bool blank;
 } CardFacts;
@@ -64,8 +64,8 @@ typedef struct ReadersObserver {
 
 /* Starts watching. It returns at once and never waits for pcscd: where pcscd is not there yet, or goes away, it is
  * tried again when its socket appears. `names` is copied. Returns 0 or a negative errno. */
-int readers_new(sd_event *event, Catalogue *catalogue, KeyRing *keys, const ReaderName *names, size_t name_count,
-                Readers **ret);
+int readers_new(sd_event *event, Catalogue *catalogue, KeyRing *keys, const ReaderName *names,
+                size_t name_count, Readers **ret);
 
 /* Ends the watching thread and every worker; a card operation under way is ended at its next safe moment and its
  * callback called. */
@@ -92,7 +92,8 @@ const Failure *readers_trouble(const Readers *readers);
 const char *reader_name(const Reader *reader);        /* the desk's name for it */
 const char *reader_pcsc_name(const Reader *reader);   /* the PC/SC name */
 const char *reader_device_path(const Reader *reader); /* "" where unknown */
-const char *reader_label(const Reader *reader);       /* a valid D-Bus path element, stable for the same PC/SC name */
+const char *
+reader_label(const Reader *reader); /* a valid D-Bus path element, stable for the same PC/SC name */
 bool reader_is_target(const Reader *reader);
 ReaderState reader_state(const Reader *reader);
 Span reader_atr(const Reader *reader);

@@ -12,7 +12,7 @@
 /* Fills ret. UNKNOWN_CARD_TYPE where no entry fits, or the type has no profile: the message lists the entries tried and
  * the last status word of each. A card of known type that is neither blank nor has an ID gives success with type set,
  * id NULL and blank false. Other failures as transport_send(). */
-int readout_card(const Catalogue *catalogue, const KeyRing *keys, Transport *transport, Span atr, CardFacts *ret,
-                 Failure *failure);
+int readout_card(const Catalogue *catalogue, const KeyRing *keys, Transport *transport, Span atr,
+                 CardFacts *ret, Failure *failure);
 
 #endif

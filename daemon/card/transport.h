@@ -10,7 +10,8 @@
 
 enum {
         LE_ABSENT = -1,
-        TRANSPORT_RESPONSE_MAX = 65536, /* bytes of response data, also over any number of 61xx; more is an error */
+        TRANSPORT_RESPONSE_MAX =
+                65536, /* bytes of response data, also over any number of 61xx; more is an error */
 };
 
 /* A command APDU (ISO/IEC 7816-4:2020, 5.2). data may be longer than the protocol carries in one APDU: it is then
@@ -18,7 +19,7 @@ enum {
 typedef struct Command {
         uint8_t cla, ins, p1, p2;
         Span data;
-        int32_t le; /* LE_ABSENT, or the number of bytes expected: 1..65536, 0 for "all there is" */
+        int32_t le;    /* LE_ABSENT, or the number of bytes expected: 1..65536, 0 for "all there is" */
         bool exact_le; /* send that Le as it is, never another: for cards that want the exact length */
 } Command;
 
@@ -32,14 +33,15 @@ void response_done(Response *response);
 
 /* How a card family wants to be spoken to: the profile's `transport:`. */
 typedef struct TransportManner {
-        bool chaining;    /* command chaining (CLA bit 5) where data do not fit */
-        bool extended;    /* extended length, where the reader passes it */
+        bool chaining; /* command chaining (CLA bit 5) where data do not fit */
+        bool extended; /* extended length, where the reader passes it */
 } TransportManner;
 
 /* Sends one C-APDU as it is and receives its R-APDU, at most *size bytes; sets *size. Returns 0; -ECONNRESET where
  * another program has reset the card since (what was verified or selected is gone: begin again); else a negative
  * errno with the failure set: CARD_GONE, READER_GONE, READER_BUSY, CANCELLED, WRITE_FAILED for anything else. */
-typedef int (*TransmitFunction)(void *userdata, Span command, uint8_t *response, size_t *size, Failure *failure);
+typedef int (*TransmitFunction)(void *userdata, Span command, uint8_t *response, size_t *size,
+                                Failure *failure);
 
 typedef struct Transport Transport;
 

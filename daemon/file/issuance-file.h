@@ -42,7 +42,8 @@ int issuance_file_get(IssuanceFile *file, const char *type, const char *id, Reco
 int issuance_file_put(IssuanceFile *file, Record *record, bool has_flag, bool has_count, const Actor *actor,
                       RecordDone done, void *userdata);
 
-int issuance_file_remove(IssuanceFile *file, const char *type, const char *id, RecordDone done, void *userdata);
+int issuance_file_remove(IssuanceFile *file, const char *type, const char *id, RecordDone done,
+                         void *userdata);
 
 /* Rewrites the flag to "unissued"; ALREADY_REQUESTED where it is. History: "requested", with reason. */
 int issuance_file_request(IssuanceFile *file, const char *type, const char *id, const char *reason,
@@ -57,18 +58,21 @@ int issuance_file_withdraw(IssuanceFile *file, const char *type, const char *id,
  * count. The same job UUID asking again while it holds the record gets the same answer. NOT_REQUESTED where the flag
  * says "issued"; RECORD_IN_USE where another job has it; JOB_FINISHED where this UUID's extraction has ended before
  * (history names it). With `request` a record whose flag says "issued" is first requested, in the same commit. */
-int issuance_file_extract(IssuanceFile *file, const char *type, const char *id, const char *job_uuid, bool request,
-                          const char *reason, const Actor *actor, RecordDone done, void *userdata);
+int issuance_file_extract(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
+                          bool request, const char *reason, const Actor *actor, RecordDone done,
+                          void *userdata);
 
 /* A card was verified: flag "issued", reservation ended, history "issued" with count, job, serial (hexadecimal). A
  * repetition with the same UUID is answered with success and changes nothing. */
-int issuance_file_confirm(IssuanceFile *file, const char *type, const char *id, const char *job_uuid, uint32_t count,
-                          const char *serial, const Actor *actor, RecordDone done, void *userdata);
+int issuance_file_confirm(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
+                          uint32_t count, const char *serial, const Actor *actor, RecordDone done,
+                          void *userdata);
 
 /* The job ends without a verified card. card_written: a card was spoiled, so the count is kept; else it is taken
  * back. History: "abandoned" with reason. A repetition, or one whose extraction never was, succeeds. */
 int issuance_file_abandon(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
-                          bool card_written, const char *reason, const Actor *actor, RecordDone done, void *userdata);
+                          bool card_written, const char *reason, const Actor *actor, RecordDone done,
+                          void *userdata);
 
 /* One row of a listing. */
 typedef struct RecordRow {
@@ -84,11 +88,12 @@ typedef void (*RowsDone)(const RecordRow *rows, size_t count, const char *next_c
 
 /* At most limit rows (1..1000) of `type` ("": all) after cursor ("": from the start). A cursor never expires: every
  * record that is there throughout is visited exactly once. INVALID_ARGS for a cursor that is none. */
-int issuance_file_list(IssuanceFile *file, const char *type, const char *cursor, uint32_t limit, RowsDone done,
-                       void *userdata);
+int issuance_file_list(IssuanceFile *file, const char *type, const char *cursor, uint32_t limit,
+                       RowsDone done, void *userdata);
 
 /* Records whose field has exactly that value (one of them, in a list field). At most 1000. */
-int issuance_file_find(IssuanceFile *file, const char *field, const char *value, RowsDone done, void *userdata);
+int issuance_file_find(IssuanceFile *file, const char *field, const char *value, RowsDone done,
+                       void *userdata);
 
 /* Records whose flag says "unissued" and that no job has reserved: for batches. */
 int issuance_file_requested(IssuanceFile *file, RowsDone done, void *userdata);
@@ -99,9 +104,9 @@ typedef int (*RecordCheck)(const Record *record, void *userdata, Failure *failur
 typedef struct Transfer Transfer; /* an import or an export under way */
 
 typedef struct TransferNews {
-        uint64_t records;   /* read or written so far */
-        double progress;    /* 0..1 where the size is known, else 0 until the end */
-        bool finished;      /* the last news; failure says how it ended */
+        uint64_t records; /* read or written so far */
+        double progress;  /* 0..1 where the size is known, else 0 until the end */
+        bool finished;    /* the last news; failure says how it ended */
         const Failure *failure;
 } TransferNews;
 typedef void (*TransferCallback)(const TransferNews *news, void *userdata);
@@ -111,9 +116,9 @@ typedef void (*TransferCallback)(const TransferNews *news, void *userdata);
  * already, or twice in the input, is refused with its line number unless `replace`; one reserved by a job always
  * (RECORD_IN_USE). The descriptor may be a pipe that never ends: transfer_cancel() works at any moment. `check` must
  * be callable on another thread; check_done releases check_userdata, on the main thread. */
-int issuance_file_import(IssuanceFile *file, int descriptor, bool replace, const Actor *actor, RecordCheck check,
-                         void *check_userdata, void (*check_done)(void *), TransferCallback callback, void *userdata,
-                         Transfer **ret, Failure *failure);
+int issuance_file_import(IssuanceFile *file, int descriptor, bool replace, const Actor *actor,
+                         RecordCheck check, void *check_userdata, void (*check_done)(void *),
+                         TransferCallback callback, void *userdata, Transfer **ret, Failure *failure);
 
 /* Writes every record of `type` ("": all) as JSON Lines to a descriptor, which is taken over; without the fields for
  * which `withheld` is true. Fails where the descriptor does (a closed pipe, a full disk), cancels at any moment. */

@@ -10,18 +10,18 @@
 #include "base/failure.h"
 
 enum {
-        RECORD_TYPE_MAX = 64,      /* bytes of a card type: [a-z0-9][a-z0-9-]* */
-        RECORD_ID_MAX = 128,       /* bytes of an ID: printable UTF-8 without control characters */
-        RECORD_SIZE_MAX = 262144,  /* bytes of a record's JSON text, so of an import line */
+        RECORD_TYPE_MAX = 64,     /* bytes of a card type: [a-z0-9][a-z0-9-]* */
+        RECORD_ID_MAX = 128,      /* bytes of an ID: printable UTF-8 without control characters */
+        RECORD_SIZE_MAX = 262144, /* bytes of a record's JSON text, so of an import line */
 };
 
 typedef struct Record {
         char *type;
         char *id;
-        bool issued;      /* the flag: "issued" or "unissued" */
-        uint32_t count;   /* issuance count: how many cards have been issued to it */
-        json_t *fields;   /* object: name -> string or array of strings; owned */
-        json_t *history;  /* array of {"at","event","count","station","job","serial","by","reason"}; owned */
+        bool issued;     /* the flag: "issued" or "unissued" */
+        uint32_t count;  /* issuance count: how many cards have been issued to it */
+        json_t *fields;  /* object: name -> string or array of strings; owned */
+        json_t *history; /* array of {"at","event","count","station","job","serial","by","reason"}; owned */
         json_t *extraction; /* who has reserved it: {"job","card-type","at","station","by"}; NULL when nobody has; owned */
 } Record;
 

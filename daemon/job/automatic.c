@@ -29,8 +29,8 @@ static void on_record(const Record *record, const Failure *failure, void *userda
 
         engine->stores_pending--;
         engine_check_parked(engine);
-        if (failure_is_set(failure) || record->extraction || engine->parking || !engine->automatic || !reader ||
-            !card_place_is(&look->place, reader))
+        if (failure_is_set(failure) || record->extraction || engine->parking || !engine->automatic ||
+            !reader || !card_place_is(&look->place, reader))
                 return;
 
         request.request = record->issued && engine->automatic_request;

@@ -92,7 +92,8 @@ void batch_forget_results(Job *batch) {
 
         for (uint32_t i = 0; i < batch->record_count; i++)
                 if (batch->records[i].result != OUTCOME_NONE)
-                        reissuing_file_remove(batch->engine->parts.reissuing, result_key(batch, i, key), NULL, NULL);
+                        reissuing_file_remove(batch->engine->parts.reissuing, result_key(batch, i, key), NULL,
+                                              NULL);
 }
 
 void batch_link_children(JobEngine *engine) {
@@ -144,7 +145,8 @@ static void batch_check_end(Job *batch) {
         _cleanup_failure_ Failure failure = {};
         JobTally tally = job_tally(batch);
 
-        if (job_is_finished(batch) || batch->journaling || batch->child_beginning || batch_has_open_child(batch))
+        if (job_is_finished(batch) || batch->journaling || batch->child_beginning ||
+            batch_has_open_child(batch))
                 return;
 
         if (batch->cancel_wanted) {
@@ -161,7 +163,8 @@ static void batch_check_end(Job *batch) {
         }
 
         failure_set(&failure, FAILURE_WRITE_FAILED,
-                    "%" PRIu32 " of %" PRIu32 " records were not issued; Describe says which, Retry takes them again.",
+                    "%" PRIu32 " of %" PRIu32
+                    " records were not issued; Describe says which, Retry takes them again.",
                     tally.failed, tally.total);
         job_set_error(batch, &failure);
         batch_end(batch, JOB_FAILED);
@@ -225,8 +228,8 @@ void batch_take_blank(Job *batch, Reader *reader) {
         _cleanup_failure_ Failure failure = {};
         Job *child = job_new(batch->engine, JOB_ISSUE, batch->owner);
 
-        if (!child || replace_string(&child->target, batch->target) < 0 || !(child->type = strdup(record->type)) ||
-            !(child->id = strdup(record->id))) {
+        if (!child || replace_string(&child->target, batch->target) < 0 ||
+            !(child->type = strdup(record->type)) || !(child->id = strdup(record->id))) {
                 job_free(child);
                 return;
         }
@@ -245,7 +248,8 @@ void batch_take_blank(Job *batch, Reader *reader) {
 
 /* --- cancel, retry, pause --- */
 
-static void on_child_cancelled(Job *child _unused_, const Failure *failure _unused_, void *userdata _unused_) {
+static void on_child_cancelled(Job *child _unused_, const Failure *failure _unused_,
+                               void *userdata _unused_) {
         /* batch_child_finished() sees it */
 }
 
@@ -270,22 +274,24 @@ void batch_retry(Job *batch) {
         matchmaker_forget_spoiled(batch->engine);
 }
 
-
 static void on_state_changed(Job *batch) {
         matchmaker_schedule(batch->engine);
 }
 
-static int batch_set_state(Job *batch, JobState from, JobState to, JobAnswer done, void *userdata, Failure *failure) {
+static int batch_set_state(Job *batch, JobState from, JobState to, JobAnswer done, void *userdata,
+                           Failure *failure) {
         if (batch->kind != JOB_BATCH)
-                return failure_set(failure, FAILURE_INVALID_ARGS, "Job %" PRIu64 " is no batch; only a batch can be %s.",
-                                   batch->number, to == JOB_PAUSED ? "paused" : "resumed");
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "Job %" PRIu64 " is no batch; only a batch can be %s.", batch->number,
+                                   to == JOB_PAUSED ? "paused" : "resumed");
 
         if (job_is_finished(batch))
-                return failure_set(failure, FAILURE_JOB_FINISHED, "Batch %" PRIu64 " is finished.", batch->number);
+                return failure_set(failure, FAILURE_JOB_FINISHED, "Batch %" PRIu64 " is finished.",
+                                   batch->number);
 
         if (batch->journaling)
-                return failure_set(failure, FAILURE_RECORD_IN_USE, "Batch %" PRIu64 " is being changed; ask again.",
-                                   batch->number);
+                return failure_set(failure, FAILURE_RECORD_IN_USE,
+                                   "Batch %" PRIu64 " is being changed; ask again.", batch->number);
 
         if (batch->state != from) {
                 _cleanup_failure_ Failure none = {};
@@ -328,7 +334,8 @@ static int batch_add(Job *batch, const char *type, const char *id, Failure *fail
 
         if (!catalogue_profile(batch->engine->parts.catalogue, type))
                 return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
-                                   "No profile is correlated with card type %s; see icreissuectl types.", type);
+                                   "No profile is correlated with card type %s; see icreissuectl types.",
+                                   type);
 
         *record = (BatchRecord){ .type = strdup(type), .id = strdup(id) };
         batch->record_count++;
@@ -338,15 +345,15 @@ static int batch_add(Job *batch, const char *type, const char *id, Failure *fail
 static int batch_reserve(Job *batch, size_t count, Failure *failure) {
         if (count > BATCH_RECORDS_MAX)
                 return failure_set(failure, FAILURE_TOO_MANY_JOBS,
-                                   "A batch holds at most %d records; this one has %zu. Split it.", BATCH_RECORDS_MAX,
-                                   count);
+                                   "A batch holds at most %d records; this one has %zu. Split it.",
+                                   BATCH_RECORDS_MAX, count);
 
         batch->records = new0(BatchRecord, count + 1);
         return batch->records ? 0 : failure_no_memory(failure);
 }
 
-static void on_requested(const RecordRow *rows, size_t count, const char *next_cursor _unused_, const Failure *failure,
-                         void *userdata) {
+static void on_requested(const RecordRow *rows, size_t count, const char *next_cursor _unused_,
+                         const Failure *failure, void *userdata) {
         _cleanup_free_ BatchStart *start = userdata;
         _cleanup_(job_freep) Job *batch = start->batch;
         _cleanup_failure_ Failure reason = {};

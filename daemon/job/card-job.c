@@ -24,7 +24,8 @@ void card_job_take_old_card(Job *job, Reader *reader) {
         const CardFacts *facts = reader_card(reader);
         char *serial = hex_encode(bytes_span(&facts->serial));
 
-        if (!serial || replace_string(&job->type, facts->type) < 0 || replace_string(&job->id, facts->id) < 0 ||
+        if (!serial || replace_string(&job->type, facts->type) < 0 ||
+            replace_string(&job->id, facts->id) < 0 ||
             replace_string(&job->source, reader_name(reader)) < 0) {
                 _cleanup_failure_ Failure failure = {};
 
@@ -66,7 +67,8 @@ static void ask_again_later(Job *job, const Failure *failure) {
         log_event(LOG_STORE_FAILED, &(LogSubject){ .job = job->uuid, .failure = failure },
                   "Job %" PRIu64 " asks again in %u s: %s", job->number, delay, failure_message(failure));
         if (job_set_timer(job, delay, on_ask_again, job) < 0)
-                log_event(LOG_INTERNAL, NULL, "Job %" PRIu64 " stands still for lack of memory.", job->number);
+                log_event(LOG_INTERNAL, NULL, "Job %" PRIu64 " stands still for lack of memory.",
+                          job->number);
 }
 
 static bool may_be_asked_again(const Failure *failure) {
@@ -93,9 +95,10 @@ static int check_second_person(const Job *job, const Record *record, Failure *fa
             json_integer_value(json_object_get(last, "by")) != (json_int_t) job->owner)
                 return 0;
 
-        return failure_set(failure, FAILURE_ACCESS_DENIED,
-                           "You requested this reissue yourself; with two-person: true in icreissue.yaml somebody else "
-                           "must carry it out.");
+        return failure_set(
+                failure, FAILURE_ACCESS_DENIED,
+                "You requested this reissue yourself; with two-person: true in icreissue.yaml somebody else "
+                "must carry it out.");
 }
 
 static int take_issuance_data(Job *job, const Record *record, Failure *failure) {
@@ -104,7 +107,8 @@ static int take_issuance_data(Job *job, const Record *record, Failure *failure) 
 
         if (!profile)
                 return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
-                                   "No profile is correlated with card type %s; see icreissuectl types.", record->type);
+                                   "No profile is correlated with card type %s; see icreissuectl types.",
+                                   record->type);
 
         r = profile_check_fields(profile, record->id, record->fields, failure);
         if (r < 0)
@@ -182,13 +186,16 @@ void card_job_wait_for_blank(Job *job) {
 /* The card cannot be finished any more, or is given up: it is listed, and counts as written. */
 static void card_job_spoil(Job *job, FailureKind kind) {
         const char *serial = job->half.serial ? job->half.serial : "";
-        Reader *reader = job->half.place.reader ? engine_reader_by_name(job->engine, job->half.place.reader) : NULL;
+        Reader *reader =
+                job->half.place.reader ? engine_reader_by_name(job->engine, job->half.place.reader) : NULL;
 
         json_array_append_new(job->spoiled,
                               json_pack("{s:s, s:s, s:s}", "serial", serial, "reader",
                                         reader ? reader_name(reader) : "", "error", failure_name(kind)));
         log_event(LOG_CARD_SPOILED,
-                  &(LogSubject){ .job = job->uuid, .card_type = job->type, .reader = reader ? reader_name(reader) : NULL },
+                  &(LogSubject){ .job = job->uuid,
+                                 .card_type = job->type,
+                                 .reader = reader ? reader_name(reader) : NULL },
                   "A card was spoiled by job %" PRIu64 ".", job->number);
         if (reader)
                 matchmaker_note_spoiled(job->engine, reader);
@@ -395,8 +402,9 @@ static void on_inhibited(bool granted, void *userdata) {
         }
 
         engine_set_asleep(job->engine);
-        failure_set(&failure, FAILURE_READER_BUSY,
-                    "The machine is about to sleep or to shut down; the card will be written when it is awake again.");
+        failure_set(
+                &failure, FAILURE_READER_BUSY,
+                "The machine is about to sleep or to shut down; the card will be written when it is awake again.");
         card_lost(job, &failure);
 }
 
@@ -452,7 +460,8 @@ void card_job_tell_centre(Job *job) {
                                    job->new_serial ? job->new_serial : "", &actor, on_told, job);
         else
                 r = centre_abandon(centre, job->uuid, job->type, job->id, json_array_size(job->spoiled) > 0,
-                                   job->outcome == OUTCOME_FAILED ? failure_name(job->error.kind) : "cancelled",
+                                   job->outcome == OUTCOME_FAILED ? failure_name(job->error.kind)
+                                                                  : "cancelled",
                                    &actor, on_told, job);
         if (r >= 0) {
                 job->centre_busy = true;

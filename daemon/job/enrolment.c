@@ -8,13 +8,14 @@ int enrolment_check(const Record *record, void *catalogue, Failure *failure) {
 
         if (!profile)
                 return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
-                                   "No profile is correlated with card type %s; see icreissuectl types.", record->type);
+                                   "No profile is correlated with card type %s; see icreissuectl types.",
+                                   record->type);
 
         return profile_check_fields(profile, record->id, record->fields, failure);
 }
 
-int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done, void *userdata,
-                          Failure *failure) {
+int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done,
+                          void *userdata, Failure *failure) {
         _cleanup_(record_freep) Record *record = NULL;
         int r;
 
@@ -23,7 +24,8 @@ int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *
                 return r;
 
         if (record->extraction)
-                return failure_set(failure, FAILURE_INVALID_ARGS, "A record is reserved by jobs only; leave out \"extraction\".");
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "A record is reserved by jobs only; leave out \"extraction\".");
 
         r = enrolment_check(record, engine->parts.catalogue, failure);
         if (r < 0)

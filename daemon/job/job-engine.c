@@ -87,10 +87,11 @@ int engine_check_limit(JobEngine *engine, Failure *failure) {
                                    "The service is stopping; ask again when it has started.");
 
         if (open >= engine->parts.config->job_limit)
-                return failure_set(failure, FAILURE_TOO_MANY_JOBS,
-                                   "%u jobs are open, which is the limit (job-limit in icreissue.yaml); finish or "
-                                   "cancel one, or start one batch instead of many jobs.",
-                                   open);
+                return failure_set(
+                        failure, FAILURE_TOO_MANY_JOBS,
+                        "%u jobs are open, which is the limit (job-limit in icreissue.yaml); finish or "
+                        "cancel one, or start one batch instead of many jobs.",
+                        open);
 
         return 0;
 }
@@ -132,7 +133,8 @@ static void journal_failed(Journal *journal, const Failure *failure) {
                   "Job %" PRIu64 " waits because its state cannot be stored: %s", job->number,
                   failure_message(failure));
         job_set_error(job, failure);
-        if (job->engine->parking || job_set_timer(job, retry_delay(journal->tries++), on_journal_retry, journal) < 0)
+        if (job->engine->parking ||
+            job_set_timer(job, retry_delay(journal->tries++), on_journal_retry, journal) < 0)
                 free(journal); /* parking: the state that is on disk is where the job goes on after the restart */
 }
 
@@ -207,7 +209,8 @@ void job_journal(Job *job, void (*then)(Job *job)) {
         job->journaling++;
         if (!journal) {
                 log_event(LOG_INTERNAL, &(LogSubject){ .job = job->uuid },
-                          "Job %" PRIu64 " stands still for lack of memory; restart the service.", job->number);
+                          "Job %" PRIu64 " stands still for lack of memory; restart the service.",
+                          job->number);
                 return;
         }
 
@@ -220,7 +223,8 @@ static void on_engine_stored(const Failure *failure, void *userdata) {
 
         engine->stores_pending--;
         if (failure_is_set(failure))
-                log_event(LOG_STORE_FAILED, &(LogSubject){ .failure = failure }, "%s", failure_message(failure));
+                log_event(LOG_STORE_FAILED, &(LogSubject){ .failure = failure }, "%s",
+                          failure_message(failure));
 
         engine_check_parked(engine);
 }
@@ -280,7 +284,9 @@ int job_begin(Job *job, JobAnswer done, void *userdata, void (*then)(Job *job), 
 
         job->number = ++engine->last_number;
         if (begin) {
-                *begin = (Begin){ .job = job, .done = done, .userdata = userdata, .then = then ? then : job_begun };
+                *begin = (Begin){
+                        .job = job, .done = done, .userdata = userdata, .then = then ? then : job_begun
+                };
                 object = job_to_json(job);
         }
 
@@ -346,7 +352,8 @@ void job_expire(Job *job) {
         }
 
         if (job_set_timer(job, seconds, on_expired, job) < 0)
-                log_event(LOG_INTERNAL, NULL, "Job %" PRIu64 " stays on the bus: there was no memory.", job->number);
+                log_event(LOG_INTERNAL, NULL, "Job %" PRIu64 " stays on the bus: there was no memory.",
+                          job->number);
 }
 
 static void job_log_end(const Job *job) {
@@ -365,10 +372,12 @@ static void job_log_end(const Job *job) {
 
 static void job_advise_end(Job *job) {
         if (job->state != JOB_DONE)
-                job_set_advice(job, "%s", job->state == JOB_FAILED ? "See ErrorMessage; Retry begins anew." : "");
+                job_set_advice(job, "%s",
+                               job->state == JOB_FAILED ? "See ErrorMessage; Retry begins anew." : "");
         else if (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE)
-                job_set_advice(job, "Take the finished card out of %s; it is card number %" PRIu32 " of its record.",
-                               job->target, job->count);
+                job_set_advice(
+                        job, "Take the finished card out of %s; it is card number %" PRIu32 " of its record.",
+                        job->target, job->count);
         else
                 job_set_advice(job, "%s", "");
 }
@@ -445,7 +454,8 @@ static int job_reset(Job *job) {
                 return -ENOMEM;
 
         free(job->uuid);
-        job->uuid = uuid; /* an extraction that has ended is never answered again: a new one needs a new UUID */
+        job->uuid =
+                uuid; /* an extraction that has ended is never answered again: a new one needs a new UUID */
         free(job->finished);
         job->finished = NULL;
         free(job->new_serial);
@@ -474,7 +484,8 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
 
         if (job->state != JOB_FAILED || job->journaling)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "Job %" PRIu64 " has not failed; only a failed job can be begun anew.", job->number);
+                                   "Job %" PRIu64 " has not failed; only a failed job can be begun anew.",
+                                   job->number);
 
         if (job->kind == JOB_IMPORT || job->kind == JOB_EXPORT)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
@@ -482,8 +493,8 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
                                    job->number, job_kind_name(job->kind));
 
         if (job->parent && job_is_finished(job->parent))
-                return failure_set(failure, FAILURE_INVALID_ARGS, "The batch is finished; retry job %" PRIu64 ".",
-                                   job->parent_number);
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "The batch is finished; retry job %" PRIu64 ".", job->parent_number);
 
         if (engine_check_limit(job->engine, failure) < 0)
                 return failure_errno(failure->kind);
@@ -586,8 +597,8 @@ static void engine_resume(JobEngine *engine) {
                 next = job->next;
                 if (!job_is_finished(job))
                         log_event(LOG_JOB_RESUMED, &(LogSubject){ .job = job->uuid, .card_type = job->type },
-                                  "Job %" PRIu64 " (%s) goes on from %s.", job->number, job_kind_name(job->kind),
-                                  job_state_name(job->state));
+                                  "Job %" PRIu64 " (%s) goes on from %s.", job->number,
+                                  job_kind_name(job->kind), job_state_name(job->state));
 
                 if (job_is_finished(job))
                         job_expire(job);
@@ -621,9 +632,9 @@ static int on_asleep_long_enough(sd_event_source *source _unused_, uint64_t usec
 }
 
 void engine_set_asleep(JobEngine *engine) {
-        if (!engine->asleep &&
-            sd_event_add_time_relative(engine->parts.event, &engine->asleep, CLOCK_BOOTTIME,
-                                       SLEEP_RETRY_SECONDS * 1000000ULL, 0, on_asleep_long_enough, engine) < 0)
+        if (!engine->asleep && sd_event_add_time_relative(engine->parts.event, &engine->asleep,
+                                                          CLOCK_BOOTTIME, SLEEP_RETRY_SECONDS * 1000000ULL, 0,
+                                                          on_asleep_long_enough, engine) < 0)
                 log_event(LOG_INTERNAL, NULL, "There was no memory for a timer.");
 }
 
@@ -668,7 +679,8 @@ int job_engine_new(const JobEngineParts *parts, const JobObserver *observer, voi
 
         r = sleep_inhibitor_new(parts->bus, on_awake, engine, &engine->inhibitor);
         if (r < 0)
-                return failure_set_errno(failure, FAILURE_LINE_DOWN, r, "The system bus cannot be listened to");
+                return failure_set_errno(failure, FAILURE_LINE_DOWN, r,
+                                         "The system bus cannot be listened to");
 
         engine_resume(engine);
         *ret = TAKE_PTR(engine);

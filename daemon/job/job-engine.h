@@ -19,11 +19,13 @@ typedef struct JobEngine JobEngine;
 
 typedef struct JobObserver {
         void (*job_added)(Job *job, void *userdata);
-        void (*job_changed)(Job *job, void *userdata); /* any property; may come often: collect, then say once */
+        void (*job_changed)(Job *job,
+                            void *userdata); /* any property; may come often: collect, then say once */
         void (*job_finished)(Job *job, bool success, void *userdata);
         /* A verified card is recorded. */
         void (*job_reissued)(Job *job, const char *type, uint32_t count, void *userdata);
-        void (*job_removed)(Job *job, void *userdata); /* ten minutes after it finished; gone after the call */
+        void (*job_removed)(Job *job,
+                            void *userdata); /* ten minutes after it finished; gone after the call */
 } JobObserver;
 
 /* What the engine works with; all borrowed, and outlive it. */
@@ -64,10 +66,10 @@ int job_engine_reader(JobEngine *engine, const char *name, Reader **ret, Failure
 typedef void (*JobAnswer)(Job *job, const Failure *failure, void *userdata);
 
 typedef struct ReissueRequest {
-        const char *source;  /* reader; "" means the only reader with a card */
-        const char *target;  /* reader; "" means any target reader; the same as source means swap when asked */
-        bool request;        /* rewrite the flag first where it says "issued" */
-        const char *reason;  /* of that request; "" otherwise */
+        const char *source; /* reader; "" means the only reader with a card */
+        const char *target; /* reader; "" means any target reader; the same as source means swap when asked */
+        bool request;       /* rewrite the flag first where it says "issued" */
+        const char *reason; /* of that request; "" otherwise */
         uid_t owner;
 } ReissueRequest;
 
@@ -88,7 +90,8 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
                      Failure *failure);
 
 typedef struct BatchRequest {
-        const json_t *records; /* array of [type, id]; copied. Empty with `requested`: all whose flag says "unissued" */
+        const json_t *
+                records; /* array of [type, id]; copied. Empty with `requested`: all whose flag says "unissued" */
         bool requested;
         const char *target;
         uid_t owner;
@@ -97,11 +100,11 @@ int job_engine_batch(JobEngine *engine, const BatchRequest *request, JobAnswer d
                      Failure *failure);
 
 /* The descriptor is taken over, also on failure. */
-int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done, void *userdata,
-                      Failure *failure);
-/* type "": all. Secret fields are left out unless `secrets`. */
-int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner, JobAnswer done,
+int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done,
                       void *userdata, Failure *failure);
+/* type "": all. Secret fields are left out unless `secrets`. */
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner,
+                      JobAnswer done, void *userdata, Failure *failure);
 
 /* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
 Job *job_engine_next(JobEngine *engine, Job *job);
@@ -116,7 +119,7 @@ int job_pause(Job *job, JobAnswer done, void *userdata, Failure *failure);
 int job_resume(Job *job, JobAnswer done, void *userdata, Failure *failure);
 
 /* PutRecord: holds the record against its type's profile, then puts it. `object` is the record's JSON. */
-int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done, void *userdata,
-                          Failure *failure);
+int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done,
+                          void *userdata, Failure *failure);
 
 #endif

@@ -39,17 +39,18 @@ static json_t *batch_records_to_json(const Job *job) {
 json_t *job_to_json(const Job *job) {
         json_t *object;
 
-        object = json_pack("{s:i, s:I, s:s, s:s, s:s, s:I, s:s, s:s*, s:s, s:s, s:b, s:s, s:s*, s:s*, s:s*, s:s*, s:I, "
-                           "s:O*, s:o*, s:s, s:O, s:O*, s:o*, s:b}",
-                           "v", JOB_FORMAT_VERSION, "number", (json_int_t) job->number, "kind",
-                           job_kind_name(job->kind), "state", job_state_name(job->state), "uuid", job->uuid, "owner",
-                           (json_int_t) job->owner, "started", job->started, "finished", job->finished, "source",
-                           job->source, "target", job->target, "request", job->request, "reason", job->reason,
-                           "type", job->type, "id", job->id, "old-serial", job->old_serial, "new-serial",
-                           job->new_serial, "count", (json_int_t) job->count, "issuance", job->fields,
-                           "half-written", half_written_to_json(&job->half), "outcome", outcome_names[job->outcome],
-                           "spoiled", job->spoiled, "report", job->report, "records", batch_records_to_json(job),
-                           "requested", job->requested);
+        object = json_pack(
+                "{s:i, s:I, s:s, s:s, s:s, s:I, s:s, s:s*, s:s, s:s, s:b, s:s, s:s*, s:s*, s:s*, s:s*, s:I, "
+                "s:O*, s:o*, s:s, s:O, s:O*, s:o*, s:b}",
+                "v", JOB_FORMAT_VERSION, "number", (json_int_t) job->number, "kind", job_kind_name(job->kind),
+                "state", job_state_name(job->state), "uuid", job->uuid, "owner", (json_int_t) job->owner,
+                "started", job->started, "finished", job->finished, "source", job->source, "target",
+                job->target, "request", job->request, "reason", job->reason, "type", job->type, "id", job->id,
+                "old-serial", job->old_serial, "new-serial", job->new_serial, "count",
+                (json_int_t) job->count, "issuance", job->fields, "half-written",
+                half_written_to_json(&job->half), "outcome", outcome_names[job->outcome], "spoiled",
+                job->spoiled, "report", job->report, "records", batch_records_to_json(job), "requested",
+                job->requested);
         if (!object)
                 return NULL;
 
@@ -112,11 +113,16 @@ static int read_strings(Job *job, const json_t *object) {
                 const char *member;
                 char **to;
         } strings[] = {
-                { "uuid", &job->uuid },         { "started", &job->started },
-                { "finished", &job->finished }, { "source", &job->source },
-                { "target", &job->target },     { "reason", &job->reason },
-                { "type", &job->type },         { "id", &job->id },
-                { "old-serial", &job->old_serial }, { "new-serial", &job->new_serial },
+                { "uuid", &job->uuid },
+                { "started", &job->started },
+                { "finished", &job->finished },
+                { "source", &job->source },
+                { "target", &job->target },
+                { "reason", &job->reason },
+                { "type", &job->type },
+                { "id", &job->id },
+                { "old-serial", &job->old_serial },
+                { "new-serial", &job->new_serial },
         };
         int r;
 
@@ -216,7 +222,8 @@ int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *f
                 kind++;
 
         if (kind == _JOB_KIND_MAX || json_integer_value(json_object_get(object, "v")) != JOB_FORMAT_VERSION)
-                return failure_set(failure, FAILURE_STORE_FAILED, "it is of a version that this program does not know");
+                return failure_set(failure, FAILURE_STORE_FAILED,
+                                   "it is of a version that this program does not know");
 
         job = job_new(engine, kind, (uid_t) owner);
         if (!job)

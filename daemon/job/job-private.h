@@ -9,20 +9,20 @@
 
 /* What can happen to a card job; transitions.c says what follows. */
 typedef enum JobEvent {
-        EVENT_BEGIN,           /* created, or found in the reissuing file after a restart */
-        EVENT_CARD_APPEARED,   /* the old card is in its reader, and being read */
-        EVENT_CARD_READ,       /* the old card's type and ID are known */
-        EVENT_EXTRACTED,       /* the issuance data is here */
-        EVENT_REFUSED,         /* the centre refused to extract: nothing is reserved */
-        EVENT_BLANK,           /* a blank (or the half-written card) is at hand, the issuance data too */
-        EVENT_BLANK_TO_COME,   /* a blank is at hand, the issuance data is still to be extracted */
+        EVENT_BEGIN,         /* created, or found in the reissuing file after a restart */
+        EVENT_CARD_APPEARED, /* the old card is in its reader, and being read */
+        EVENT_CARD_READ,     /* the old card's type and ID are known */
+        EVENT_EXTRACTED,     /* the issuance data is here */
+        EVENT_REFUSED,       /* the centre refused to extract: nothing is reserved */
+        EVENT_BLANK,         /* a blank (or the half-written card) is at hand, the issuance data too */
+        EVENT_BLANK_TO_COME, /* a blank is at hand, the issuance data is still to be extracted */
         EVENT_WRITTEN,
         EVENT_VERIFIED,
-        EVENT_CARD_LOST,       /* the card, its reader or the operation on it has gone; it may come back */
-        EVENT_CONFIRMED,       /* the centre has recorded the card */
+        EVENT_CARD_LOST, /* the card, its reader or the operation on it has gone; it may come back */
+        EVENT_CONFIRMED, /* the centre has recorded the card */
         EVENT_FAIL,
         EVENT_CANCEL,
-        EVENT_ABANDONED,       /* the centre has taken back the reservation of a job that failed */
+        EVENT_ABANDONED,        /* the centre has taken back the reservation of a job that failed */
         EVENT_ABANDONED_CANCEL, /* ... of a job that was cancelled */
         _EVENT_MAX,
 } JobEvent;
@@ -95,7 +95,7 @@ struct Job {
         json_t *spoiled;    /* array of {"serial","reader","error"} */
         bool resuming;      /* the card being written is the half-written one */
         json_t *report;
-        CardIssue *issue;   /* under way */
+        CardIssue *issue; /* under way */
 
         /* batch and its children */
         uint64_t parent_number; /* 0: no child */
@@ -114,11 +114,11 @@ struct Job {
         uint64_t transferred; /* records so far */
 
         unsigned journaling; /* transitions being made durable: nothing else may begin */
-        bool centre_busy; /* the centre's answer is awaited */
-        bool inhibiting;  /* logind's answer is awaited */
-        bool inhibited;   /* it has granted: the machine stays awake */
+        bool centre_busy;    /* the centre's answer is awaited */
+        bool inhibiting;     /* logind's answer is awaited */
+        bool inhibited;      /* it has granted: the machine stays awake */
         bool cancel_wanted;
-        JobWaiter *waiters; /* who asked to cancel, or to pause */
+        JobWaiter *waiters;     /* who asked to cancel, or to pause */
         sd_event_source *timer; /* open: the centre is asked again; finished: the object leaves the bus */
         unsigned centre_tries;
 };
@@ -143,7 +143,8 @@ struct JobEngine {
         CardPlace *made; /* cards that this engine has made and that have not moved since */
         size_t made_count;
         SleepInhibitor *inhibitor;
-        sd_event_source *asleep; /* logind has refused: until this fires, or the machine wakes, no card is begun */
+        sd_event_source
+                *asleep; /* logind has refused: until this fires, or the machine wakes, no card is begun */
         json_t *refused; /* {"key": hexadecimal, "digests": array}: keys and PINs that cards have refused */
         size_t stores_pending;
         bool parking;

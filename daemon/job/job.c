@@ -192,8 +192,8 @@ void job_set_error(Job *job, const Failure *failure) {
                 return;
         }
 
-        if (failure == &job->error ||
-            (job->error.kind == failure->kind && streq(failure_message(&job->error), failure_message(failure))))
+        if (failure == &job->error || (job->error.kind == failure->kind &&
+                                       streq(failure_message(&job->error), failure_message(failure))))
                 return;
 
         failure_done(&job->error);
@@ -258,8 +258,8 @@ void job_answer_waiters(Job *job) {
         _cleanup_failure_ Failure failure = {};
 
         if (job->cancel_wanted && job->state != JOB_CANCELLED)
-                failure_set(&failure, FAILURE_JOB_FINISHED, "Job %" PRIu64 " had ended before it could be cancelled.",
-                            job->number);
+                failure_set(&failure, FAILURE_JOB_FINISHED,
+                            "Job %" PRIu64 " had ended before it could be cancelled.", job->number);
 
         while (job->waiters) {
                 _cleanup_free_ JobWaiter *waiter = job->waiters;
@@ -284,8 +284,8 @@ static json_t *describe_records(const Job *job) {
         json_t *records = json_array();
 
         for (uint32_t i = 0; i < job->record_count; i++)
-                json_array_append_new(records, json_pack("{s:s, s:s, s:s}", "type", job->records[i].type, "id",
-                                                         job->records[i].id, "result",
+                json_array_append_new(records, json_pack("{s:s, s:s, s:s}", "type", job->records[i].type,
+                                                         "id", job->records[i].id, "result",
                                                          outcome_text(&job->records[i])));
 
         return records;
@@ -296,7 +296,8 @@ static json_t *describe_children(const Job *job) {
 
         for (uint32_t i = 0; i < job->record_count; i++)
                 if (job->records[i].child)
-                        json_array_append_new(children, json_integer((json_int_t) job->records[i].child->number));
+                        json_array_append_new(children,
+                                              json_integer((json_int_t) job->records[i].child->number));
 
         return children;
 }
@@ -306,8 +307,9 @@ json_t *job_describe(const Job *job) {
 
         object = json_pack("{s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*, s:s*, s:O, s:O*}", "kind",
                            kind_names[job->kind], "uuid", job->uuid, "type", job->type, "id", job->id,
-                           "old-serial", job->old_serial, "new-serial", job->new_serial, "started", job->started,
-                           "finished", job->finished, "spoiled", job->spoiled, "report", job->report);
+                           "old-serial", job->old_serial, "new-serial", job->new_serial, "started",
+                           job->started, "finished", job->finished, "spoiled", job->spoiled, "report",
+                           job->report);
         if (!object)
                 return NULL;
 

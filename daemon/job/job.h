@@ -21,15 +21,15 @@ typedef enum JobKind {
 } JobKind;
 
 typedef enum JobState {
-        JOB_WAITING_FOR_CARD,  /* the old card is not in its reader yet */
-        JOB_READING,           /* type and ID of the old card are being read */
-        JOB_EXTRACTING,        /* the centre is being asked */
+        JOB_WAITING_FOR_CARD, /* the old card is not in its reader yet */
+        JOB_READING,          /* type and ID of the old card are being read */
+        JOB_EXTRACTING,       /* the centre is being asked */
         JOB_WAITING_FOR_BLANK,
         JOB_WRITING,
         JOB_VERIFYING,
-        JOB_RECORDING,         /* the centre is being told that a card was verified */
-        JOB_RUNNING,           /* batch, import, export: under way */
-        JOB_PAUSED,            /* batch */
+        JOB_RECORDING, /* the centre is being told that a card was verified */
+        JOB_RUNNING,   /* batch, import, export: under way */
+        JOB_PAUSED,    /* batch */
         JOB_DONE,
         JOB_FAILED,
         JOB_CANCELLED,
@@ -39,7 +39,8 @@ typedef enum JobState {
 const char *job_kind_name(JobKind kind);    /* "reissue", ... as the D-Bus property says it. Static. */
 const char *job_state_name(JobState state); /* "waiting-for-card", ... Static. */
 
-uint64_t job_number(const Job *job); /* of the object path /org/example/ICReissue/job/NUMBER; never given twice */
+uint64_t
+job_number(const Job *job); /* of the object path /org/example/ICReissue/job/NUMBER; never given twice */
 JobKind job_kind(const Job *job);
 JobState job_state(const Job *job);
 bool job_is_finished(const Job *job);

@@ -88,9 +88,8 @@ static bool serial_is(const char *serial, const CardFacts *facts) {
 }
 
 static bool is_half_written_of(const Job *job, const Reader *reader) {
-        return job->half.begun &&
-               (serial_is(job->half.serial, reader_card(reader)) ||
-                (job->half.place.sequence > 0 && card_place_is(&job->half.place, reader)));
+        return job->half.begun && (serial_is(job->half.serial, reader_card(reader)) ||
+                                   (job->half.place.sequence > 0 && card_place_is(&job->half.place, reader)));
 }
 
 static Job *half_written_owner(JobEngine *engine, const Reader *reader) {
@@ -126,8 +125,9 @@ static bool gives_up_half_written(const Job *job, const Reader *reader) {
 }
 
 static bool wants_blank(const Job *job, const Reader *reader) {
-        return waits_for_blank(job) && streq(job->type, reader_card(reader)->type) && matchmaker_targets(job, reader) &&
-               gives_up_half_written(job, reader) && !card_place_is(&job->refused, reader);
+        return waits_for_blank(job) && streq(job->type, reader_card(reader)->type) &&
+               matchmaker_targets(job, reader) && gives_up_half_written(job, reader) &&
+               !card_place_is(&job->refused, reader);
 }
 
 static void give(Job *job, Reader *reader, bool resuming) {
@@ -242,19 +242,21 @@ static void show_refusal(Job *job, const Failure *refusal) {
 /* What is wrong with a reader whatever card a job wants. */
 static void check_reader(const Reader *reader, Failure *ret) {
         if (reader_state(reader) == READER_BUSY)
-                failure_set(ret, FAILURE_READER_BUSY,
-                            "Another program holds %s; end it (gpg: \"gpgconf --kill scdaemon\") or take its card out. "
-                            "The job goes on by itself then.",
-                            reader_name(reader));
+                failure_set(
+                        ret, FAILURE_READER_BUSY,
+                        "Another program holds %s; end it (gpg: \"gpgconf --kill scdaemon\") or take its card out. "
+                        "The job goes on by itself then.",
+                        reader_name(reader));
         else if (reader_state(reader) == READER_MUTE)
                 failure_set(ret, FAILURE_UNKNOWN_CARD_TYPE,
                             "The card in %s does not answer; put it in the other way round, or take another.",
                             reader_name(reader));
         else if (reader_state(reader) == READER_UNKNOWN)
-                failure_set(ret, FAILURE_UNKNOWN_CARD_TYPE,
-                            "The card in %s is of no type that this desk knows; \"icreissuectl read\" says what was "
-                            "tried. Put another card in.",
-                            reader_name(reader));
+                failure_set(
+                        ret, FAILURE_UNKNOWN_CARD_TYPE,
+                        "The card in %s is of no type that this desk knows; \"icreissuectl read\" says what was "
+                        "tried. Put another card in.",
+                        reader_name(reader));
 }
 
 static void advise_for_card(Job *job) {
@@ -267,9 +269,10 @@ static void advise_for_card(Job *job) {
                 check_reader(reader, &refusal);
 
         if (reader && reader_card(reader) && reader_card(reader)->type && !reader_card(reader)->id)
-                failure_set(&refusal, FAILURE_NO_CARD,
-                            "The card in %s is a blank or has no ID that can be read; put the card in that is to be reissued.",
-                            job->source);
+                failure_set(
+                        &refusal, FAILURE_NO_CARD,
+                        "The card in %s is a blank or has no ID that can be read; put the card in that is to be reissued.",
+                        job->source);
 
         show_refusal(job, &refusal);
         job_set_advice(job, "Put the card that is to be reissued into %s.", job->source);
@@ -288,13 +291,14 @@ static void check_blank(const Job *job, const char *type, const Reader *reader, 
         owner = half_written_owner(job->engine, reader);
         if (owner && owner != job)
                 failure_set(ret, FAILURE_NOT_BLANK,
-                            "The card in %s is half-written by job %" PRIu64 "; it will be finished when that job can "
+                            "The card in %s is half-written by job %" PRIu64
+                            "; it will be finished when that job can "
                             "go on. Put a blank in for this one.",
                             reader_name(reader), owner->number);
         else if (!streq(facts->type, type))
                 failure_set(ret, FAILURE_CARD_TYPE_MISMATCH,
-                            "The card in %s is of type %s; this job needs a blank %s card.", reader_name(reader),
-                            facts->type, type);
+                            "The card in %s is of type %s; this job needs a blank %s card.",
+                            reader_name(reader), facts->type, type);
         else if (!facts->blank && owner != job)
                 failure_set(ret, FAILURE_NOT_BLANK, "The card in %s is not blank; put a blank %s card in.",
                             reader_name(reader), type);
@@ -323,7 +327,8 @@ static void check_targets(Job *job, const char *type, Failure *ret) {
 static Reader *reader_to_empty(Job *job) {
         for (Reader *reader = readers_next(job->engine->parts.readers, NULL); reader;
              reader = readers_next(job->engine->parts.readers, reader))
-                if (reader_card(reader) && (*job->target ? streq(job->target, reader_name(reader)) : reader_is_target(reader)) &&
+                if (reader_card(reader) &&
+                    (*job->target ? streq(job->target, reader_name(reader)) : reader_is_target(reader)) &&
                     (is_old_card_of(job, reader) || matchmaker_is_made(job->engine, reader)))
                         return reader;
 
@@ -347,17 +352,20 @@ static void advise_for_blank(Job *job, const char *type) {
         check_targets(job, type, &refusal);
         show_refusal(job, &refusal);
         if (stopped)
-                job_set_advice(job,
-                               "%u cards in a row were spoiled in %s: check the reader and the blanks, then pause and "
-                               "resume the batch.",
-                               job->engine->parts.config->spoiled_limit, reader_name(stopped));
+                job_set_advice(
+                        job,
+                        "%u cards in a row were spoiled in %s: check the reader and the blanks, then pause and "
+                        "resume the batch.",
+                        job->engine->parts.config->spoiled_limit, reader_name(stopped));
         else if (job->half.begun)
-                job_set_advice(job, "Put the half-written card back into %s, or a new blank %s card.", where, type);
-        else if (full && is_old_card_of(job, full))
-                job_set_advice(job, "Take the old card out of %s and put a blank %s card in.", reader_name(full), type);
-        else if (full)
-                job_set_advice(job, "Take the finished card out of %s and put a blank %s card in.", reader_name(full),
+                job_set_advice(job, "Put the half-written card back into %s, or a new blank %s card.", where,
                                type);
+        else if (full && is_old_card_of(job, full))
+                job_set_advice(job, "Take the old card out of %s and put a blank %s card in.",
+                               reader_name(full), type);
+        else if (full)
+                job_set_advice(job, "Take the finished card out of %s and put a blank %s card in.",
+                               reader_name(full), type);
         else
                 job_set_advice(job, "Put a blank %s card into %s.", type, where);
 }

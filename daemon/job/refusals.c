@@ -8,7 +8,8 @@
 enum { DIGEST_KEY_SIZE = 32 };
 
 int refusals_load(JobEngine *engine, const json_t *object, Failure *failure) {
-        if (!json_is_string(json_object_get(object, "key")) || !json_is_array(json_object_get(object, "digests")))
+        if (!json_is_string(json_object_get(object, "key")) ||
+            !json_is_array(json_object_get(object, "digests")))
                 return failure_set(failure, FAILURE_STORE_FAILED,
                                    "The entry \"refused\" of the reissuing file cannot be used.");
 
@@ -29,7 +30,8 @@ static int make_key(JobEngine *engine, Failure *failure) {
         uint8_t key[DIGEST_KEY_SIZE];
 
         if (getrandom(key, sizeof(key), 0) != (ssize_t) sizeof(key))
-                return failure_set_errno(failure, FAILURE_STORE_FAILED, errno, "The kernel gives no random bytes");
+                return failure_set_errno(failure, FAILURE_STORE_FAILED, errno,
+                                         "The kernel gives no random bytes");
 
         text = hex_encode(SPAN_OF_ARRAY(key));
         explicit_bzero(key, sizeof(key));
@@ -60,9 +62,8 @@ int refusals_begin(JobEngine *engine, Failure *failure) {
         if (!digests || hex_decode(json_string_value(json_object_get(engine->refused, "key")), &key) < 0)
                 return failure_no_memory(failure);
 
-        json_array_foreach(array, i, digest)
-                if (json_is_string(digest))
-                        digests[count++] = json_string_value(digest);
+        json_array_foreach(array, i, digest) if (json_is_string(digest)) digests[count++] =
+                json_string_value(digest);
 
         r = readers_set_refused(engine->parts.readers, bytes_span(&key), digests, on_added, engine);
         return r < 0 ? failure_no_memory(failure) : 0;

@@ -47,7 +47,8 @@ int job_set_target(Job *job, const char *name, Failure *failure) {
         return replace_string(&job->target, reader_name(reader)) < 0 ? failure_no_memory(failure) : 0;
 }
 
-static int check_request(const JobEngine *engine, bool request, const char *reason, uid_t owner, Failure *failure) {
+static int check_request(const JobEngine *engine, bool request, const char *reason, uid_t owner,
+                         Failure *failure) {
         if (!request && *reason)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
                                    "A reason belongs to a request; give the option \"request\" too.");
@@ -106,9 +107,10 @@ static void check_issuable(const Job *job, const Record *record, Failure *failur
                             json_string_value(json_object_get(record->extraction, "job")),
                             json_string_value(json_object_get(record->extraction, "at")));
         else if (record->issued && !job->request)
-                failure_set(failure, FAILURE_NOT_REQUESTED,
-                            "The record's flag says \"issued\"; request the reissue first (RequestReissue, or the "
-                            "option \"request\").");
+                failure_set(
+                        failure, FAILURE_NOT_REQUESTED,
+                        "The record's flag says \"issued\"; request the reissue first (RequestReissue, or the "
+                        "option \"request\").");
 }
 
 static void on_issue_record(const Record *record, const Failure *failure, void *userdata) {

@@ -9,7 +9,8 @@ static void transfer_end(Job *job, const Failure *failure) {
         if (!failure_is_set(failure))
                 job->state = JOB_DONE;
         else
-                job->state = failure->kind == FAILURE_CANCELLED && job->cancel_wanted ? JOB_CANCELLED : JOB_FAILED;
+                job->state =
+                        failure->kind == FAILURE_CANCELLED && job->cancel_wanted ? JOB_CANCELLED : JOB_FAILED;
 
         job_set_error(job, failure);
         job->finished = time_now_text();
@@ -55,12 +56,13 @@ static void transfer_begin(Job *job) {
         if (job->cancel_wanted)
                 r = failure_set(&failure, FAILURE_CANCELLED, "It was cancelled before it began.");
         else if (job->kind == JOB_IMPORT)
-                r = issuance_file_import(file, TAKE_FD(job->descriptor), job->replace, &actor, enrolment_check,
-                                         catalogue, catalogue_drop, on_transfer, job, &job->transfer, &failure);
+                r = issuance_file_import(file, TAKE_FD(job->descriptor), job->replace, &actor,
+                                         enrolment_check, catalogue, catalogue_drop, on_transfer, job,
+                                         &job->transfer, &failure);
         else
                 r = issuance_file_export(file, TAKE_FD(job->descriptor), job->type ? job->type : "",
-                                         job->secrets ? NULL : is_withheld, catalogue, catalogue_drop, on_transfer,
-                                         job, &job->transfer, &failure);
+                                         job->secrets ? NULL : is_withheld, catalogue, catalogue_drop,
+                                         on_transfer, job, &job->transfer, &failure);
         if (r < 0) {
                 catalogue_unref(catalogue);
                 transfer_end(job, &failure);
@@ -91,8 +93,8 @@ static Job *transfer_new(JobEngine *engine, JobKind kind, int descriptor, uid_t 
         return job;
 }
 
-int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done, void *userdata,
-                      Failure *failure) {
+int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done,
+                      void *userdata, Failure *failure) {
         Job *job = transfer_new(engine, JOB_IMPORT, descriptor, owner);
 
         if (!job)
@@ -102,8 +104,8 @@ int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t own
         return transfer_start(engine, job, done, userdata, failure);
 }
 
-int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner, JobAnswer done,
-                      void *userdata, Failure *failure) {
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner,
+                      JobAnswer done, void *userdata, Failure *failure) {
         Job *job = transfer_new(engine, JOB_EXPORT, descriptor, owner);
 
         if (!job || (*type && !(job->type = strdup(type)))) {
@@ -114,7 +116,8 @@ int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool 
         if (*type && !catalogue_profile(engine->parts.catalogue, type)) {
                 job_free(job);
                 return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
-                                   "No profile is correlated with card type %s; see icreissuectl types.", type);
+                                   "No profile is correlated with card type %s; see icreissuectl types.",
+                                   type);
         }
 
         job->secrets = secrets;

@@ -17,8 +17,8 @@ typedef struct ExtractRequest {
         const char *job_uuid; /* durable at the asker before it asks */
         const char *type;
         const char *id;
-        bool request;         /* rewrite the flag to "unissued" first, where it says "issued" */
-        const char *reason;   /* of that request; "" otherwise */
+        bool request;       /* rewrite the flag to "unissued" first, where it says "issued" */
+        const char *reason; /* of that request; "" otherwise */
         Actor actor;
 } ExtractRequest;
 

@@ -13,7 +13,7 @@ struct SleepInhibitor {
         sd_bus_slot *sleep_slot;
         void (*awake)(void *userdata);
         void *userdata;
-        int descriptor;  /* logind's; -1 while nobody writes, and where there is no logind */
+        int descriptor; /* logind's; -1 while nobody writes, and where there is no logind */
         unsigned holders;
         struct SleepRequest *requests;
 };
@@ -64,8 +64,8 @@ static int on_inhibit(sd_bus_message *message, void *userdata, sd_bus_error *err
         int descriptor;
 
         request_unlink(request);
-        if (!sd_bus_message_is_method_error(message, NULL) && sd_bus_message_read(message, "h", &descriptor) >= 0 &&
-            inhibitor->descriptor < 0)
+        if (!sd_bus_message_is_method_error(message, NULL) &&
+            sd_bus_message_read(message, "h", &descriptor) >= 0 && inhibitor->descriptor < 0)
                 inhibitor->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
 
         if (granted)
@@ -83,9 +83,9 @@ int sleep_inhibitor_take(SleepInhibitor *inhibitor, SleepInhibited done, void *u
                 return -ENOMEM;
 
         *request = (SleepRequest){ .inhibitor = inhibitor, .done = done, .userdata = userdata };
-        r = sd_bus_call_method_async(inhibitor->bus, &request->slot, LOGIND_NAME, LOGIND_PATH, LOGIND_INTERFACE,
-                                     "Inhibit", on_inhibit, request, "ssss", "sleep:shutdown", "icreissue",
-                                     "A card is being written", "delay");
+        r = sd_bus_call_method_async(inhibitor->bus, &request->slot, LOGIND_NAME, LOGIND_PATH,
+                                     LOGIND_INTERFACE, "Inhibit", on_inhibit, request, "ssss",
+                                     "sleep:shutdown", "icreissue", "A card is being written", "delay");
         if (r < 0) {
                 request_free(request);
                 return r;

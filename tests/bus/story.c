@@ -74,7 +74,8 @@ void story_enrol(Desk *desk, const char *type, const char *id) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         sd_bus *bus = desk_bus(desk);
 
-        sd_bus_message_new_method_call(bus, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE, "PutRecord");
+        sd_bus_message_new_method_call(bus, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
+                                       "PutRecord");
         sd_bus_message_open_container(message, 'a', "{sv}");
         sd_bus_message_append(message, "{sv}{sv}", "type", "s", type, "id", "s", id);
         sd_bus_message_open_container(message, 'e', "sv");
@@ -172,8 +173,10 @@ void story_expect_record(Desk *desk, const char *type, const char *id, const cha
         _cleanup_(free_text) char *is = story_flag(desk, type, id);
 
         if (strcmp(is, flag) != 0 || story_count(desk, type, id) != count)
-                desk_fail(desk, "The record %s is %s with count %" PRIu32 "; it should be %s with count %" PRIu32 ".", id,
-                          is, story_count(desk, type, id), flag, count);
+                desk_fail(desk,
+                          "The record %s is %s with count %" PRIu32 "; it should be %s with count %" PRIu32
+                          ".",
+                          id, is, story_count(desk, type, id), flag, count);
 }
 
 void story_request(Desk *desk, const char *type, const char *id) {

@@ -10,9 +10,9 @@
 
 #include "tests/desk/desk.h"
 
-#define STORY_V1 "staff-v1"
-#define STORY_V2 "staff-v2"
-#define STORY_ID "00420017"
+#define STORY_V1     "staff-v1"
+#define STORY_V2     "staff-v2"
+#define STORY_ID     "00420017"
 #define STORY_SERIAL "0102030405060708"
 
 /* Opens a desk with that many readers, the transport code of the staff cards in its key ring, and starts the daemon. The

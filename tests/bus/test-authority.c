@@ -14,12 +14,13 @@
 static const char denied[] = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
 static const char forbidden[] = "org.freedesktop.DBus.Error.AccessDenied";
 
-static void expect_denied(Desk *desk, sd_bus *bus, const char *member, const char *types, const char *a, const char *b,
-                          const char *c) {
+static void expect_denied(Desk *desk, sd_bus *bus, const char *member, const char *types, const char *a,
+                          const char *b, const char *c) {
         free(desk_call_refused(desk, bus, denied, member, types, a, b, c));
 }
 
-START_TEST(an_unprivileged_caller_is_refused_every_method) {
+START_TEST(an_unprivileged_caller_is_refused_every_method)
+{
         Desk *desk = story_open(1);
         sd_bus *nobody;
 
@@ -35,7 +36,8 @@ START_TEST(an_unprivileged_caller_is_refused_every_method) {
         free(desk_call_refused(desk, nobody, denied, "ListRecords", "ssu", "", "", 10));
         free(desk_call_refused(desk, nobody, denied, "Reissue", "ssa{sv}", "", "", 0));
         free(desk_call_refused(desk, nobody, denied, "Issue", "sssa{sv}", STORY_V1, STORY_ID, "", 0));
-        free(desk_call_refused(desk, nobody, denied, "StartBatch", "a(ss)sa{sv}", 0, "", 1, "requested", "b", 1));
+        free(desk_call_refused(desk, nobody, denied, "StartBatch", "a(ss)sa{sv}", 0, "", 1, "requested", "b",
+                               1));
         free(desk_call_refused(desk, nobody, denied, "PutRecord", "a{sv}", 0));
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1);
         sd_bus_unref(nobody);
@@ -43,7 +45,8 @@ START_TEST(an_unprivileged_caller_is_refused_every_method) {
 }
 END_TEST
 
-START_TEST(a_rule_lets_an_unprivileged_caller_do_just_what_it_names) {
+START_TEST(a_rule_lets_an_unprivileged_caller_do_just_what_it_names)
+{
         Desk *desk = story_open(1);
         sd_bus *nobody;
 
@@ -62,7 +65,8 @@ START_TEST(a_rule_lets_an_unprivileged_caller_do_just_what_it_names) {
 END_TEST
 
 /* A rule may look at type and reason, which go to polkit as details. */
-START_TEST(a_rule_may_look_at_the_card_type_and_the_reason) {
+START_TEST(a_rule_may_look_at_the_card_type_and_the_reason)
+{
         Desk *desk = story_open(1);
         sd_bus *nobody;
 
@@ -82,7 +86,8 @@ START_TEST(a_rule_may_look_at_the_card_type_and_the_reason) {
 }
 END_TEST
 
-START_TEST(a_job_belongs_to_its_owner) {
+START_TEST(a_job_belongs_to_its_owner)
+{
         Desk *desk = story_open(1);
         sd_bus *nobody, *daemon_user;
         char *job;
@@ -123,7 +128,8 @@ START_TEST(a_job_belongs_to_its_owner) {
 }
 END_TEST
 
-START_TEST(what_everyone_may_read_names_no_id_and_no_holder) {
+START_TEST(what_everyone_may_read_names_no_id_and_no_holder)
+{
         Desk *desk = story_open(1);
         sd_bus *nobody;
         sd_bus_message *reply = NULL;
@@ -133,8 +139,8 @@ START_TEST(what_everyone_may_read_names_no_id_and_no_holder) {
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, "A1A1A1A1A1A1A1A1");
         nobody = desk_bus_as(desk, DESK_NOBODY);
-        desk_call_on(desk, nobody, DESK_ROOT_PATH, "org.freedesktop.DBus.ObjectManager", &reply, "GetManagedObjects",
-                     "");
+        desk_call_on(desk, nobody, DESK_ROOT_PATH, "org.freedesktop.DBus.ObjectManager", &reply,
+                     "GetManagedObjects", "");
         stream = open_memstream(&text, &size);
         sd_bus_message_dump(reply, stream, 0);
         fclose(stream);
@@ -190,7 +196,8 @@ static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *erro
 static void ask_for_record(sd_bus *bus, Prompt *prompt) {
         sd_bus_message *message = NULL;
 
-        sd_bus_message_new_method_call(bus, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE, "GetRecord");
+        sd_bus_message_new_method_call(bus, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
+                                       "GetRecord");
         sd_bus_message_append(message, "ss", STORY_V1, STORY_ID);
         sd_bus_message_set_allow_interactive_authorization(message, true);
         sd_bus_call_async(bus, NULL, message, on_answer, prompt, 0);
@@ -204,18 +211,21 @@ static void prompt_process(int tell) {
         sd_bus *bus = NULL;
         int r;
 
-        if (setresgid(DESK_NOBODY, DESK_NOBODY, DESK_NOBODY) < 0 || setresuid(DESK_NOBODY, DESK_NOBODY, DESK_NOBODY) < 0)
+        if (setresgid(DESK_NOBODY, DESK_NOBODY, DESK_NOBODY) < 0 ||
+            setresuid(DESK_NOBODY, DESK_NOBODY, DESK_NOBODY) < 0)
                 _exit(1);
 
         r = sd_bus_open_system(&bus);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(bus, NULL, "/agent", "org.freedesktop.PolicyKit1.AuthenticationAgent",
-                                             agent_vtable, &prompt);
+                r = sd_bus_add_object_vtable(bus, NULL, "/agent",
+                                             "org.freedesktop.PolicyKit1.AuthenticationAgent", agent_vtable,
+                                             &prompt);
         if (r >= 0)
-                r = sd_bus_call_method(bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-                                       "org.freedesktop.PolicyKit1.Authority", "RegisterAuthenticationAgent", NULL, NULL,
-                                       "(sa{sv})ss", "unix-process", 3, "pid", "u", (uint32_t) getpid(), "start-time",
-                                       "t", (uint64_t) 0, "uid", "i", (int32_t) DESK_NOBODY, "en_US.UTF-8", "/agent");
+                r = sd_bus_call_method(
+                        bus, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+                        "org.freedesktop.PolicyKit1.Authority", "RegisterAuthenticationAgent", NULL, NULL,
+                        "(sa{sv})ss", "unix-process", 3, "pid", "u", (uint32_t) getpid(), "start-time", "t",
+                        (uint64_t) 0, "uid", "i", (int32_t) DESK_NOBODY, "en_US.UTF-8", "/agent");
         if (r < 0)
                 _exit(1);
 
@@ -233,7 +243,8 @@ static void prompt_process(int tell) {
         }
 }
 
-START_TEST(one_callers_prompt_does_not_keep_another_waiting) {
+START_TEST(one_callers_prompt_does_not_keep_another_waiting)
+{
         Desk *desk = story_open(1);
         int ends[2];
         pid_t child;
@@ -258,7 +269,8 @@ START_TEST(one_callers_prompt_does_not_keep_another_waiting) {
 }
 END_TEST
 
-START_TEST(who_never_may_is_denied_even_at_a_prompt) {
+START_TEST(who_never_may_is_denied_even_at_a_prompt)
+{
         Desk *desk = story_open(1);
         sd_bus *nobody;
 
@@ -273,7 +285,8 @@ START_TEST(who_never_may_is_denied_even_at_a_prompt) {
 }
 END_TEST
 
-START_TEST(without_polkit_only_root_is_served) {
+START_TEST(without_polkit_only_root_is_served)
+{
         Desk *desk = desk_open(&(DeskOptions){ .readers = 1, .without_polkit = true });
         sd_bus *nobody;
         char *message;

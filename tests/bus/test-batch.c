@@ -12,8 +12,8 @@ static char *start_batch(Desk *desk, const char *const *ids, size_t count, bool 
         const char *path;
         char *job;
 
-        sd_bus_message_new_method_call(desk_bus(desk), &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
-                                       "StartBatch");
+        sd_bus_message_new_method_call(desk_bus(desk), &message, DESK_BUS_NAME, DESK_ROOT_PATH,
+                                       DESK_INTERFACE, "StartBatch");
         sd_bus_message_open_container(message, 'a', "(ss)");
         for (size_t i = 0; i < count; i++)
                 sd_bus_message_append(message, "(ss)", STORY_V1, ids[i]);
@@ -43,7 +43,8 @@ static void wait_done_count(Desk *desk, const char *batch, unsigned count) {
         free(desk_wait_property(desk, batch, DESK_JOB, "Done", text));
 }
 
-START_TEST(blanks_in_any_target_reader_serve_the_records_in_order_and_in_parallel) {
+START_TEST(blanks_in_any_target_reader_serve_the_records_in_order_and_in_parallel)
+{
         static const char *const ids[] = { "00000001", "00000002", "00000003", "00000004" };
         Desk *desk = story_open(2);
         char *batch;
@@ -58,7 +59,8 @@ START_TEST(blanks_in_any_target_reader_serve_the_records_in_order_and_in_paralle
         wait_done_count(desk, batch, 2);
         story_expect_record(desk, STORY_V1, ids[0], "issued", 1);
         story_expect_record(desk, STORY_V1, ids[1], "issued", 1);
-        story_expect_record(desk, STORY_V1, ids[2], "unissued", 0); /* not extracted before its blank is there */
+        story_expect_record(desk, STORY_V1, ids[2], "unissued",
+                            0); /* not extracted before its blank is there */
         ck_assert(!story_in_use(desk, STORY_V1, ids[2]));
 
         for (unsigned slot = 0; slot < 2; slot++) {
@@ -76,7 +78,8 @@ START_TEST(blanks_in_any_target_reader_serve_the_records_in_order_and_in_paralle
 }
 END_TEST
 
-START_TEST(each_finished_card_is_announced_and_the_batch_says_what_to_do_next) {
+START_TEST(each_finished_card_is_announced_and_the_batch_says_what_to_do_next)
+{
         static const char *const ids[] = { "00000001", "00000002" };
         Desk *desk = story_open(1);
         sd_bus_message *signal;
@@ -87,14 +90,16 @@ START_TEST(each_finished_card_is_announced_and_the_batch_says_what_to_do_next) {
         story_enrol(desk, STORY_V1, ids[0]);
         story_enrol(desk, STORY_V1, ids[1]);
         batch = start_batch(desk, ids, 2, false);
-        free(desk_wait_property(desk, batch, DESK_JOB, "Advice", "Put a blank staff-v1 card into any target reader."));
+        free(desk_wait_property(desk, batch, DESK_JOB, "Advice",
+                                "Put a blank staff-v1 card into any target reader."));
         put_blank(desk, 0, 1);
         signal = desk_wait_signal(desk, DESK_ROOT_PATH, DESK_INTERFACE, "Reissued");
         ck_assert_int_ge(sd_bus_message_read(signal, "osu", &path, &type, &count), 0);
         ck_assert_str_eq(type, STORY_V1);
         ck_assert_uint_eq(count, 1);
-        free(desk_wait_property(desk, batch, DESK_JOB, "Advice",
-                                "Take the finished card out of Desk Reader (01) 00 00 and put a blank staff-v1 card in."));
+        free(desk_wait_property(
+                desk, batch, DESK_JOB, "Advice",
+                "Take the finished card out of Desk Reader (01) 00 00 and put a blank staff-v1 card in."));
         desk_remove(desk, 0);
         story_wait_reader(desk, 0, "empty");
         put_blank(desk, 0, 2);
@@ -105,7 +110,8 @@ START_TEST(each_finished_card_is_announced_and_the_batch_says_what_to_do_next) {
 }
 END_TEST
 
-START_TEST(requested_takes_every_record_whose_flag_says_unissued) {
+START_TEST(requested_takes_every_record_whose_flag_says_unissued)
+{
         Desk *desk = story_open(1);
         char *batch;
 
@@ -121,7 +127,8 @@ START_TEST(requested_takes_every_record_whose_flag_says_unissued) {
 }
 END_TEST
 
-START_TEST(a_record_that_may_not_be_issued_fails_alone_and_its_blank_serves_the_next) {
+START_TEST(a_record_that_may_not_be_issued_fails_alone_and_its_blank_serves_the_next)
+{
         static const char *const ids[] = { "00000001", "00000009", "00000002" };
         Desk *desk = story_open(2);
         char *batch;
@@ -140,7 +147,8 @@ START_TEST(a_record_that_may_not_be_issued_fails_alone_and_its_blank_serves_the_
 }
 END_TEST
 
-START_TEST(a_batch_survives_kill_9_with_its_results) {
+START_TEST(a_batch_survives_kill_9_with_its_results)
+{
         static const char *const ids[] = { "00000001", "00000002", "00000003" };
         Desk *desk = story_open(1);
         char *batch;
@@ -170,7 +178,8 @@ START_TEST(a_batch_survives_kill_9_with_its_results) {
 }
 END_TEST
 
-START_TEST(a_paused_batch_takes_no_blank_until_it_is_resumed) {
+START_TEST(a_paused_batch_takes_no_blank_until_it_is_resumed)
+{
         static const char *const ids[] = { "00000001" };
         Desk *desk = story_open(1);
         char *batch;
@@ -189,7 +198,8 @@ START_TEST(a_paused_batch_takes_no_blank_until_it_is_resumed) {
 }
 END_TEST
 
-START_TEST(three_cards_spoiled_in_a_row_stop_the_batch_in_that_reader) {
+START_TEST(three_cards_spoiled_in_a_row_stop_the_batch_in_that_reader)
+{
         static const char *const ids[] = { "00000001" };
         Desk *desk = story_open(1);
         char *batch;
@@ -206,7 +216,8 @@ START_TEST(three_cards_spoiled_in_a_row_stop_the_batch_in_that_reader) {
         }
 
         story_expect_state(desk, batch, "done|failed|cancelled", "failed");
-        story_expect_record(desk, STORY_V1, ids[0], "unissued", 1); /* three cards exist: the number is used up */
+        story_expect_record(desk, STORY_V1, ids[0], "unissued",
+                            1); /* three cards exist: the number is used up */
         free(batch);
         desk_close(desk);
 }

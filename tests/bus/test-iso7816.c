@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-START_TEST(a_card_that_somebody_else_wrote_is_issued_and_read) {
+START_TEST(a_card_that_somebody_else_wrote_is_issued_and_read)
+{
         Desk *desk = story_open(1);
         char *job;
 
@@ -23,7 +24,8 @@ START_TEST(a_card_that_somebody_else_wrote_is_issued_and_read) {
 }
 END_TEST
 
-START_TEST(it_is_reissued_onto_another_one) {
+START_TEST(it_is_reissued_onto_another_one)
+{
         Desk *desk = story_open(2);
         char *job;
 
@@ -45,7 +47,8 @@ START_TEST(it_is_reissued_onto_another_one) {
 }
 END_TEST
 
-START_TEST(a_card_without_serial_that_is_pulled_half_written_is_spoiled_and_another_is_taken) {
+START_TEST(a_card_without_serial_that_is_pulled_half_written_is_spoiled_and_another_is_taken)
+{
         Desk *desk = story_open(1);
         char *job;
 

@@ -29,7 +29,8 @@ static void expect_reissued(Desk *desk, const char *job) {
         story_expect_card(desk, 1, STORY_V1, STORY_ID);
 }
 
-START_TEST(killed_while_it_waits_for_the_old_card) {
+START_TEST(killed_while_it_waits_for_the_old_card)
+{
         Desk *desk = open_with_request();
         char *job;
 
@@ -48,7 +49,8 @@ START_TEST(killed_while_it_waits_for_the_old_card) {
 }
 END_TEST
 
-START_TEST(killed_while_it_waits_for_a_blank) {
+START_TEST(killed_while_it_waits_for_a_blank)
+{
         Desk *desk = open_with_request();
         char *job = story_reissue(desk, 0, 1);
 
@@ -72,7 +74,8 @@ typedef struct State {
 static bool state_is(Desk *desk, void *userdata) {
         const State *wanted = userdata;
         char *state = desk_property(desk, wanted->job, DESK_JOB, "State");
-        bool is = strcmp(state, wanted->state) == 0 || strcmp(state, "done") == 0 || strcmp(state, "failed") == 0;
+        bool is = strcmp(state, wanted->state) == 0 || strcmp(state, "done") == 0 ||
+                  strcmp(state, "failed") == 0;
 
         free(state);
         return is;
@@ -96,29 +99,24 @@ static void kill_in_state(const char *state) {
         desk_close(desk);
 }
 
-START_TEST(killed_while_it_extracts) {
-        kill_in_state("extracting");
-}
+START_TEST(killed_while_it_extracts)
+{ kill_in_state("extracting"); }
 END_TEST
 
-START_TEST(killed_while_it_writes) {
-        kill_in_state("writing");
-}
+START_TEST(killed_while_it_writes)
+{ kill_in_state("writing"); }
 END_TEST
 
-START_TEST(killed_while_it_verifies) {
-        kill_in_state("verifying");
-}
+START_TEST(killed_while_it_verifies)
+{ kill_in_state("verifying"); }
 END_TEST
 
-START_TEST(killed_while_it_records) {
-        kill_in_state("recording");
-}
+START_TEST(killed_while_it_records)
+{ kill_in_state("recording"); }
 END_TEST
 
-START_TEST(killed_when_it_is_done) {
-        kill_in_state("done");
-}
+START_TEST(killed_when_it_is_done)
+{ kill_in_state("done"); }
 END_TEST
 
 /* Reissues onto a fresh blank and kills the daemon while the number-th APDU is under way. */
@@ -181,17 +179,16 @@ static void kill_at_every_apdu(DeskMoment moment) {
         desk_close(desk);
 }
 
-START_TEST(killed_before_any_apdu_of_a_reissue_the_card_is_finished) {
-        kill_at_every_apdu(DESK_BEFORE);
-}
+START_TEST(killed_before_any_apdu_of_a_reissue_the_card_is_finished)
+{ kill_at_every_apdu(DESK_BEFORE); }
 END_TEST
 
-START_TEST(killed_after_any_apdu_of_a_reissue_the_card_is_finished) {
-        kill_at_every_apdu(DESK_AFTER);
-}
+START_TEST(killed_after_any_apdu_of_a_reissue_the_card_is_finished)
+{ kill_at_every_apdu(DESK_AFTER); }
 END_TEST
 
-START_TEST(sigterm_parks_the_card_and_the_next_start_finishes_it) {
+START_TEST(sigterm_parks_the_card_and_the_next_start_finishes_it)
+{
         Desk *desk = open_with_request();
         char *job;
 

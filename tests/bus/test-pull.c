@@ -19,7 +19,8 @@ typedef struct Pull {
 static bool lost_or_done(Desk *desk, void *job) {
         char *state = desk_property(desk, job, DESK_JOB, "State");
         char *error = desk_property(desk, job, DESK_JOB, "ErrorName");
-        bool holds = strcmp(state, "done") == 0 || strcmp(state, "failed") == 0 || /* finish() says what is wrong */
+        bool holds = strcmp(state, "done") == 0 ||
+                     strcmp(state, "failed") == 0 || /* finish() says what is wrong */
                      (strcmp(state, "waiting-for-blank") == 0 && *error);
 
         free(state);
@@ -100,28 +101,25 @@ static void pull_at_every_apdu(const Pull *pull) {
         desk_close(desk);
 }
 
-START_TEST(a_card_pulled_before_any_apdu_of_a_reissue_is_finished_when_it_comes_back) {
-        pull_at_every_apdu(&(Pull){ .type = STORY_V1, .manner = DESK_T1, .moment = DESK_BEFORE });
-}
+START_TEST(a_card_pulled_before_any_apdu_of_a_reissue_is_finished_when_it_comes_back)
+{ pull_at_every_apdu(&(Pull){ .type = STORY_V1, .manner = DESK_T1, .moment = DESK_BEFORE }); }
 END_TEST
 
-START_TEST(a_card_pulled_after_any_apdu_of_a_reissue_is_finished_when_it_comes_back) {
-        pull_at_every_apdu(&(Pull){ .type = STORY_V1, .manner = DESK_T0, .moment = DESK_AFTER });
-}
+START_TEST(a_card_pulled_after_any_apdu_of_a_reissue_is_finished_when_it_comes_back)
+{ pull_at_every_apdu(&(Pull){ .type = STORY_V1, .manner = DESK_T0, .moment = DESK_AFTER }); }
 END_TEST
 
-START_TEST(a_card_whose_files_are_created_is_finished_after_a_pull_at_any_apdu) {
-        pull_at_every_apdu(&(Pull){ .type = STORY_V2, .manner = DESK_T1, .moment = DESK_AFTER });
-}
+START_TEST(a_card_whose_files_are_created_is_finished_after_a_pull_at_any_apdu)
+{ pull_at_every_apdu(&(Pull){ .type = STORY_V2, .manner = DESK_T1, .moment = DESK_AFTER }); }
 END_TEST
 
-START_TEST(a_reader_unplugged_at_any_apdu_of_a_reissue_loses_nothing) {
-        pull_at_every_apdu(&(Pull){ .type = STORY_V1, .manner = DESK_T1, .moment = DESK_AFTER, .reader = true });
-}
+START_TEST(a_reader_unplugged_at_any_apdu_of_a_reissue_loses_nothing)
+{ pull_at_every_apdu(&(Pull){ .type = STORY_V1, .manner = DESK_T1, .moment = DESK_AFTER, .reader = true }); }
 END_TEST
 
 /* The old card: pulled at every APDU of its readout, it is read when it comes back. */
-START_TEST(an_old_card_pulled_while_it_is_read_is_read_when_it_comes_back) {
+START_TEST(an_old_card_pulled_while_it_is_read_is_read_when_it_comes_back)
+{
         Desk *desk = story_open(2);
         const char *card = story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
 

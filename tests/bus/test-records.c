@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 /* A well-formed record but for one field, which is set, or added. */
-static void expect_refused_record(Desk *desk, const char *error, const char *words, const char *type, const char *id,
-                                  const char *field, const char *value) {
+static void expect_refused_record(Desk *desk, const char *error, const char *words, const char *type,
+                                  const char *id, const char *field, const char *value) {
         static const char *const good[][2] = {
-                { "holder", "Q. R." },  { "number", "S0000042" }, { "access-key", "00112233445566778899AABBCCDDEEFF" },
-                { "expiry", "291231" }, { "pin", "87654321" },
+                { "holder", "Q. R." },
+                { "number", "S0000042" },
+                { "access-key", "00112233445566778899AABBCCDDEEFF" },
+                { "expiry", "291231" },
+                { "pin", "87654321" },
         };
         const char *all[6][2] = {};
         size_t count = 0;
@@ -33,9 +36,10 @@ static void expect_refused_record(Desk *desk, const char *error, const char *wor
                 all[count++][1] = "B3";
         }
 
-        message = desk_call_refused(desk, desk_bus(desk), error, "PutRecord", "a{sv}", 3, "type", "s", type, "id", "s",
-                                    id, "fields", "a{ss}", 6, all[0][0], all[0][1], all[1][0], all[1][1], all[2][0],
-                                    all[2][1], all[3][0], all[3][1], all[4][0], all[4][1], all[5][0], all[5][1]);
+        message = desk_call_refused(desk, desk_bus(desk), error, "PutRecord", "a{sv}", 3, "type", "s", type,
+                                    "id", "s", id, "fields", "a{ss}", 6, all[0][0], all[0][1], all[1][0],
+                                    all[1][1], all[2][0], all[2][1], all[3][0], all[3][1], all[4][0],
+                                    all[4][1], all[5][0], all[5][1]);
         if (!strstr(message, words))
                 desk_fail(desk, "\"%s\" does not say \"%s\".", message, words);
         if (strstr(message, value))
@@ -44,19 +48,21 @@ static void expect_refused_record(Desk *desk, const char *error, const char *wor
         free(message);
 }
 
-START_TEST(a_record_is_held_against_its_profile_when_it_enters_the_file) {
+START_TEST(a_record_is_held_against_its_profile_when_it_enters_the_file)
+{
         static const char invalid[] = "org.freedesktop.DBus.Error.InvalidArgs";
         Desk *desk = story_open(1);
         char long_name[200];
 
         memset(long_name, 'x', sizeof(long_name) - 1);
         long_name[sizeof(long_name) - 1] = '\0';
-        expect_refused_record(desk, "UnknownCardType", "icreissuectl types", "no-such-type", STORY_ID, "holder", "Q.");
+        expect_refused_record(desk, "UnknownCardType", "icreissuectl types", "no-such-type", STORY_ID,
+                              "holder", "Q.");
         expect_refused_record(desk, invalid, "nickname", STORY_V1, STORY_ID, "nickname", "Zoe");
         expect_refused_record(desk, invalid, "holder", STORY_V1, STORY_ID, "holder", long_name);
         expect_refused_record(desk, invalid, "access-key", STORY_V1, STORY_ID, "access-key", "secret!");
-        free(desk_call_refused(desk, desk_bus(desk), invalid, "PutRecord", "a{sv}", 3, "type", "s", STORY_V1, "id", "s",
-                               STORY_ID, "fields", "a{ss}", 1, "number", "S0000042"));
+        free(desk_call_refused(desk, desk_bus(desk), invalid, "PutRecord", "a{sv}", 3, "type", "s", STORY_V1,
+                               "id", "s", STORY_ID, "fields", "a{ss}", 1, "number", "S0000042"));
         expect_refused_record(desk, invalid, "id", STORY_V1, "123456789", "holder", "Q. R.");
         free(desk_call_refused(desk, desk_bus(desk), "NoRecord", "GetRecord", "ss", STORY_V1, STORY_ID));
         story_enrol(desk, STORY_V1, STORY_ID);
@@ -65,7 +71,8 @@ START_TEST(a_record_is_held_against_its_profile_when_it_enters_the_file) {
 }
 END_TEST
 
-START_TEST(secret_fields_are_withheld_and_named) {
+START_TEST(secret_fields_are_withheld_and_named)
+{
         Desk *desk = story_open(1);
         sd_bus_message *reply = NULL;
         size_t size;
@@ -101,20 +108,22 @@ static unsigned find(Desk *desk, const char *field, const char *value) {
         return count;
 }
 
-START_TEST(the_card_is_lost_and_the_person_is_found_by_name) {
+START_TEST(the_card_is_lost_and_the_person_is_found_by_name)
+{
         Desk *desk = story_open(1);
 
         story_enrol(desk, STORY_V1, "00000001");
         story_enrol(desk, STORY_V1, "00000002");
         ck_assert_uint_eq(find(desk, "holder", "Zoë Ångström"), 2);
         ck_assert_uint_eq(find(desk, "holder", "Nobody"), 0);
-        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs", "FindRecords", "ss",
-                               "access-key", "00112233445566778899AABBCCDDEEFF"));
+        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs", "FindRecords",
+                               "ss", "access-key", "00112233445566778899AABBCCDDEEFF"));
         desk_close(desk);
 }
 END_TEST
 
-START_TEST(a_listing_in_pages_shows_every_record_once) {
+START_TEST(a_listing_in_pages_shows_every_record_once)
+{
         Desk *desk = story_open(1);
         char cursor[512] = "";
         unsigned seen = 0, pages = 0;
@@ -143,10 +152,10 @@ START_TEST(a_listing_in_pages_shows_every_record_once) {
 
         ck_assert_uint_eq(seen, 25);
         ck_assert_uint_eq(pages, 3);
-        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs", "ListRecords", "ssu", "",
-                               "no cursor", 10));
-        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs", "ListRecords", "ssu", "",
-                               "", 0));
+        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs", "ListRecords",
+                               "ssu", "", "no cursor", 10));
+        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs", "ListRecords",
+                               "ssu", "", "", 0));
         desk_close(desk);
 }
 END_TEST
@@ -177,10 +186,12 @@ static char *import_text(Desk *desk, const char *text) {
         return job;
 }
 
-#define RECORD(id)                                                                                           \
-        "{\"v\":1,\"type\":\"iso7816\",\"id\":\"" id "\",\"fields\":{\"holder\":\"Q. R.\",\"number\":\"S0000001\"}}\n"
+#define RECORD(id) \
+        "{\"v\":1,\"type\":\"iso7816\",\"id\":\"" id \
+        "\",\"fields\":{\"holder\":\"Q. R.\",\"number\":\"S0000001\"}}\n"
 
-START_TEST(an_import_is_all_or_nothing_and_names_the_line) {
+START_TEST(an_import_is_all_or_nothing_and_names_the_line)
+{
         Desk *desk = story_open(1);
         char *job, *message;
 
@@ -209,7 +220,8 @@ START_TEST(an_import_is_all_or_nothing_and_names_the_line) {
 }
 END_TEST
 
-START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets) {
+START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets)
+{
         Desk *desk = story_open(1);
         sd_bus_message *reply = NULL;
         const char *path;
@@ -219,8 +231,10 @@ START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets) {
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, "A1A1A1A1A1A1A1A1");
         for (int secrets = 0; secrets < 2; secrets++) {
-                descriptor = open(desk_path(desk, "export.jsonl"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-                desk_call(desk, desk_bus(desk), &reply, "ExportRecords", "ha{sv}", descriptor, 1, "secrets", "b", secrets);
+                descriptor =
+                        open(desk_path(desk, "export.jsonl"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+                desk_call(desk, desk_bus(desk), &reply, "ExportRecords", "ha{sv}", descriptor, 1, "secrets",
+                          "b", secrets);
                 sd_bus_message_read(reply, "o", &path);
                 job = strdup(path);
                 reply = sd_bus_message_unref(reply);
@@ -244,7 +258,8 @@ START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets) {
 }
 END_TEST
 
-START_TEST(an_import_from_a_pipe_that_never_ends_can_be_cancelled_and_blocks_nobody) {
+START_TEST(an_import_from_a_pipe_that_never_ends_can_be_cancelled_and_blocks_nobody)
+{
         Desk *desk = story_open(1);
         int ends[2];
         char *job;
@@ -264,7 +279,8 @@ START_TEST(an_import_from_a_pipe_that_never_ends_can_be_cancelled_and_blocks_nob
 }
 END_TEST
 
-START_TEST(an_export_into_a_closed_pipe_fails_and_the_daemon_lives) {
+START_TEST(an_export_into_a_closed_pipe_fails_and_the_daemon_lives)
+{
         Desk *desk = story_open(1);
         sd_bus_message *reply = NULL;
         const char *path;
@@ -288,7 +304,8 @@ END_TEST
 
 /* --- bad arguments --- */
 
-START_TEST(unknown_readers_options_and_jobs_are_refused_by_name) {
+START_TEST(unknown_readers_options_and_jobs_are_refused_by_name)
+{
         static const char invalid[] = "org.freedesktop.DBus.Error.InvalidArgs";
         Desk *desk = story_open(2);
         sd_bus *bus = desk_bus(desk);

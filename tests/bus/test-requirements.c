@@ -61,19 +61,18 @@ static void reissue_gives_an_identical_card(DeskManner manner) {
         desk_close(desk);
 }
 
-START_TEST(R1_an_identical_card_is_written_from_the_issuance_file_by_the_id_that_was_read) {
-        reissue_gives_an_identical_card(DESK_T1);
-}
+START_TEST(R1_an_identical_card_is_written_from_the_issuance_file_by_the_id_that_was_read)
+{ reissue_gives_an_identical_card(DESK_T1); }
 END_TEST
 
-START_TEST(R13_the_same_on_a_reader_at_tpdu_level) {
-        reissue_gives_an_identical_card(DESK_T0);
-}
+START_TEST(R13_the_same_on_a_reader_at_tpdu_level)
+{ reissue_gives_an_identical_card(DESK_T0); }
 END_TEST
 
 /* R2, R14: the issuance file may change after the extraction: the card is written from the reissuing file. That file is
  * on the disk while the job waits, and holds no issuance data when it has ended. */
-START_TEST(R2_R14_the_card_is_written_from_the_reissuing_file) {
+START_TEST(R2_R14_the_card_is_written_from_the_reissuing_file)
+{
         Desk *desk = story_open(2);
         char *job;
 
@@ -94,7 +93,8 @@ START_TEST(R2_R14_the_card_is_written_from_the_reissuing_file) {
 END_TEST
 
 /* R3, R15: two types with other ID commands each: the correlation table chooses. */
-START_TEST(R3_R15_the_type_that_was_read_chooses_the_id_commands_by_the_correlation_table) {
+START_TEST(R3_R15_the_type_that_was_read_chooses_the_id_commands_by_the_correlation_table)
+{
         Desk *desk = story_open(2);
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
@@ -105,7 +105,8 @@ START_TEST(R3_R15_the_type_that_was_read_chooses_the_id_commands_by_the_correlat
 }
 END_TEST
 
-START_TEST(R3_without_its_row_in_the_correlation_table_the_type_is_unknown) {
+START_TEST(R3_without_its_row_in_the_correlation_table_the_type_is_unknown)
+{
         Desk *desk = story_open_closed(1);
         char *message;
 
@@ -121,7 +122,8 @@ START_TEST(R3_without_its_row_in_the_correlation_table_the_type_is_unknown) {
 END_TEST
 
 /* R4, R16: the flag decides. */
-START_TEST(R4_R16_a_card_is_reissued_only_if_its_record_says_unissued) {
+START_TEST(R4_R16_a_card_is_reissued_only_if_its_record_says_unissued)
+{
         Desk *desk = story_open(2);
         char *job;
 
@@ -138,8 +140,8 @@ START_TEST(R4_R16_a_card_is_reissued_only_if_its_record_says_unissued) {
 
         story_request(desk, STORY_V1, STORY_ID);
         story_expect_record(desk, STORY_V1, STORY_ID, "unissued", 1);
-        free(desk_call_refused(desk, desk_bus(desk), "AlreadyRequested", "RequestReissue", "sss", STORY_V1, STORY_ID,
-                               "worn"));
+        free(desk_call_refused(desk, desk_bus(desk), "AlreadyRequested", "RequestReissue", "sss", STORY_V1,
+                               STORY_ID, "worn"));
         job = story_reissue(desk, 0, 1);
         story_wait_done(desk, job);
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 2);
@@ -148,7 +150,8 @@ START_TEST(R4_R16_a_card_is_reissued_only_if_its_record_says_unissued) {
 }
 END_TEST
 
-START_TEST(R4_a_request_that_is_withdrawn_lets_nothing_be_issued) {
+START_TEST(R4_a_request_that_is_withdrawn_lets_nothing_be_issued)
+{
         Desk *desk = story_open(1);
         char *job;
 
@@ -166,7 +169,8 @@ START_TEST(R4_a_request_that_is_withdrawn_lets_nothing_be_issued) {
 }
 END_TEST
 
-START_TEST(R4_the_option_request_rewrites_the_flag_in_one_go) {
+START_TEST(R4_the_option_request_rewrites_the_flag_in_one_go)
+{
         Desk *desk = story_open(2);
         sd_bus_message *reply = NULL;
         const char *path;
@@ -188,7 +192,8 @@ START_TEST(R4_the_option_request_rewrites_the_flag_in_one_go) {
 END_TEST
 
 /* Identical is proven: what was compared stands in the job's report, and the flag is rewritten only then. */
-START_TEST(the_report_says_what_was_compared_used_and_not_verifiable) {
+START_TEST(the_report_says_what_was_compared_used_and_not_verifiable)
+{
         Desk *desk = story_open(2);
         char *job;
 
@@ -206,7 +211,8 @@ START_TEST(the_report_says_what_was_compared_used_and_not_verifiable) {
 }
 END_TEST
 
-START_TEST(a_card_that_stores_one_bit_wrong_is_found_and_the_flag_stays) {
+START_TEST(a_card_that_stores_one_bit_wrong_is_found_and_the_flag_stays)
+{
         Desk *desk = story_open(2);
         char *job;
 

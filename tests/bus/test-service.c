@@ -12,7 +12,8 @@
 #define OLD_SERIAL "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL "B2B2B2B2B2B2B2B2"
 
-START_TEST(records_are_read_while_a_card_is_written) {
+START_TEST(records_are_read_while_a_card_is_written)
+{
         Desk *desk = story_open(2);
         unsigned answered = 0;
         char *job, *state;
@@ -42,12 +43,14 @@ START_TEST(records_are_read_while_a_card_is_written) {
 }
 END_TEST
 
-START_TEST(a_reload_takes_a_new_profile_and_a_bad_one_changes_nothing) {
+START_TEST(a_reload_takes_a_new_profile_and_a_bad_one_changes_nothing)
+{
         Desk *desk = story_open(1);
         char *message;
 
         desk_directory(desk, "config/cards");
-        desk_write(desk, "config/cards/staff-v1.yaml", "description: Staff\nfields:\n  id: {length: 8, colour: red}\n");
+        desk_write(desk, "config/cards/staff-v1.yaml",
+                   "description: Staff\nfields:\n  id: {length: 8, colour: red}\n");
         message = desk_call_refused(desk, desk_bus(desk), "ProfileInvalid", "Reload", "");
         ck_assert_ptr_nonnull(strstr(message, "staff-v1.yaml:3:"));
         ck_assert_ptr_nonnull(strstr(message, "colour"));
@@ -61,7 +64,8 @@ START_TEST(a_reload_takes_a_new_profile_and_a_bad_one_changes_nothing) {
 }
 END_TEST
 
-START_TEST(a_bad_configuration_stops_the_start_with_file_line_and_column) {
+START_TEST(a_bad_configuration_stops_the_start_with_file_line_and_column)
+{
         Desk *desk = story_open_closed(1);
         char *log;
         int status;
@@ -77,11 +81,14 @@ START_TEST(a_bad_configuration_stops_the_start_with_file_line_and_column) {
 }
 END_TEST
 
-START_TEST(only_the_readers_of_the_configuration_are_the_desks) {
+START_TEST(only_the_readers_of_the_configuration_are_the_desks)
+{
         Desk *desk = story_open_closed(2);
         char *config, *path;
 
-        ck_assert_int_ge(asprintf(&config, "readers:\n  - {name: window, match: \"%s\"}\n", desk_reader_name(desk, 0)), 0);
+        ck_assert_int_ge(
+                asprintf(&config, "readers:\n  - {name: window, match: \"%s\"}\n", desk_reader_name(desk, 0)),
+                0);
         desk_write(desk, "config/icreissue.yaml", config);
         free(config);
         desk_start_daemon(desk);
@@ -98,7 +105,8 @@ START_TEST(only_the_readers_of_the_configuration_are_the_desks) {
 }
 END_TEST
 
-START_TEST(a_reader_that_is_plugged_in_appears_and_its_card_is_announced) {
+START_TEST(a_reader_that_is_plugged_in_appears_and_its_card_is_announced)
+{
         Desk *desk = desk_open(&(DeskOptions){ .readers = 1, .slots = 2 });
         sd_bus_message *signal;
         const char *reader, *type;
@@ -121,19 +129,22 @@ START_TEST(a_reader_that_is_plugged_in_appears_and_its_card_is_announced) {
 }
 END_TEST
 
-START_TEST(automatic_mode_reissues_a_card_whose_flag_says_unissued_and_no_other) {
+START_TEST(automatic_mode_reissues_a_card_whose_flag_says_unissued_and_no_other)
+{
         Desk *desk = story_open(1);
         sd_bus_message *signal;
         const char *card;
 
         card = story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
-        ck_assert_int_ge(sd_bus_set_property(desk_bus(desk), DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE, "Automatic",
-                                             NULL, "b", 1), 0);
+        ck_assert_int_ge(sd_bus_set_property(desk_bus(desk), DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
+                                             "Automatic", NULL, "b", 1),
+                         0);
         desk_remove(desk, 0);
         story_wait_reader(desk, 0, "empty");
         desk_insert(desk, 0, card);
         story_wait_reader(desk, 0, "ready");
-        story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1); /* its flag says issued: nothing happens */
+        story_expect_record(desk, STORY_V1, STORY_ID, "issued",
+                            1); /* its flag says issued: nothing happens */
 
         desk_remove(desk, 0);
         story_wait_reader(desk, 0, "empty");
@@ -151,7 +162,8 @@ START_TEST(automatic_mode_reissues_a_card_whose_flag_says_unissued_and_no_other)
 }
 END_TEST
 
-START_TEST(with_two_person_who_requests_may_not_reissue) {
+START_TEST(with_two_person_who_requests_may_not_reissue)
+{
         Desk *desk = story_open_closed(2);
         sd_bus_message *reply = NULL;
         const char *path;
@@ -184,7 +196,8 @@ START_TEST(with_two_person_who_requests_may_not_reissue) {
 }
 END_TEST
 
-START_TEST(the_objects_of_readers_and_jobs_stay_while_they_are_there) {
+START_TEST(the_objects_of_readers_and_jobs_stay_while_they_are_there)
+{
         Desk *desk = story_open(1);
         char *job, *value;
 
@@ -201,7 +214,8 @@ START_TEST(the_objects_of_readers_and_jobs_stay_while_they_are_there) {
 }
 END_TEST
 
-START_TEST(nothing_of_a_card_is_on_the_command_line_and_no_core_can_be_dumped) {
+START_TEST(nothing_of_a_card_is_on_the_command_line_and_no_core_can_be_dumped)
+{
         Desk *desk = story_open(1);
         char path[64], text[4096];
         FILE *limits;

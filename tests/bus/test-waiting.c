@@ -24,13 +24,15 @@ static void swap(Desk *desk, unsigned slot, const char *card) {
         desk_insert(desk, slot, card);
 }
 
-START_TEST(with_one_reader_the_job_waits_for_the_swap_and_goes_on_by_itself) {
+START_TEST(with_one_reader_the_job_waits_for_the_swap_and_goes_on_by_itself)
+{
         Desk *desk = open_with_request(1);
         char *job = story_reissue(desk, 0, 0), *advice;
 
         story_wait_state(desk, job, "waiting-for-blank");
-        free(desk_wait_property(desk, job, DESK_JOB, "Advice",
-                                "Take the old card out of Desk Reader (01) 00 00 and put a blank staff-v1 card in."));
+        free(desk_wait_property(
+                desk, job, DESK_JOB, "Advice",
+                "Take the old card out of Desk Reader (01) 00 00 and put a blank staff-v1 card in."));
         advice = desk_property(desk, job, DESK_JOB, "ErrorName");
         ck_assert_str_eq(advice, "");
         swap(desk, 0, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
@@ -44,7 +46,8 @@ START_TEST(with_one_reader_the_job_waits_for_the_swap_and_goes_on_by_itself) {
 }
 END_TEST
 
-START_TEST(a_card_that_is_not_blank_is_refused_by_name_and_the_job_keeps_waiting) {
+START_TEST(a_card_that_is_not_blank_is_refused_by_name_and_the_job_keeps_waiting)
+{
         Desk *desk = open_with_request(2);
         const char *other = story_issue(desk, 1, STORY_V1, DESK_T1, "00000001", "D4D4D4D4D4D4D4D4");
         char *job;
@@ -65,7 +68,8 @@ START_TEST(a_card_that_is_not_blank_is_refused_by_name_and_the_job_keeps_waiting
 }
 END_TEST
 
-START_TEST(a_blank_of_another_type_is_refused_by_name) {
+START_TEST(a_blank_of_another_type_is_refused_by_name)
+{
         Desk *desk = open_with_request(2);
         char *job = story_reissue(desk, 0, 1);
 
@@ -80,7 +84,8 @@ START_TEST(a_blank_of_another_type_is_refused_by_name) {
 }
 END_TEST
 
-START_TEST(a_card_half_written_by_another_job_is_refused_by_name_and_finished_by_its_own) {
+START_TEST(a_card_half_written_by_another_job_is_refused_by_name_and_finished_by_its_own)
+{
         Desk *desk = open_with_request(2);
         const char *half = story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL);
         char *first, *second;
@@ -109,7 +114,8 @@ START_TEST(a_card_half_written_by_another_job_is_refused_by_name_and_finished_by
 }
 END_TEST
 
-START_TEST(another_blank_takes_the_place_of_a_half_written_card_that_does_not_come_back) {
+START_TEST(another_blank_takes_the_place_of_a_half_written_card_that_does_not_come_back)
+{
         Desk *desk = open_with_request(2);
         char *job;
 
@@ -128,7 +134,8 @@ START_TEST(another_blank_takes_the_place_of_a_half_written_card_that_does_not_co
 }
 END_TEST
 
-START_TEST(a_job_cancelled_before_a_card_was_written_gives_its_count_back) {
+START_TEST(a_job_cancelled_before_a_card_was_written_gives_its_count_back)
+{
         Desk *desk = open_with_request(2);
         char *job = story_reissue(desk, 0, 1);
 
@@ -143,14 +150,18 @@ START_TEST(a_job_cancelled_before_a_card_was_written_gives_its_count_back) {
 }
 END_TEST
 
-START_TEST(a_record_that_a_job_has_reserved_cannot_be_changed_removed_or_taken_by_another) {
+START_TEST(a_record_that_a_job_has_reserved_cannot_be_changed_removed_or_taken_by_another)
+{
         Desk *desk = open_with_request(2);
         char *job = story_reissue(desk, 0, 1), *second;
 
         story_wait_state(desk, job, "waiting-for-blank");
-        free(desk_call_refused(desk, desk_bus(desk), "RecordInUse", "RemoveRecord", "ss", STORY_V1, STORY_ID));
-        free(desk_call_refused(desk, desk_bus(desk), "RecordInUse", "WithdrawRequest", "ss", STORY_V1, STORY_ID));
-        free(desk_call_refused(desk, desk_bus(desk), "RecordInUse", "Issue", "sssa{sv}", STORY_V1, STORY_ID, "", 0));
+        free(desk_call_refused(desk, desk_bus(desk), "RecordInUse", "RemoveRecord", "ss", STORY_V1,
+                               STORY_ID));
+        free(desk_call_refused(desk, desk_bus(desk), "RecordInUse", "WithdrawRequest", "ss", STORY_V1,
+                               STORY_ID));
+        free(desk_call_refused(desk, desk_bus(desk), "RecordInUse", "Issue", "sssa{sv}", STORY_V1, STORY_ID,
+                               "", 0));
         second = story_reissue(desk, 0, 1);
         story_expect_state(desk, second, "failed|done|cancelled", "failed");
         story_expect_property(desk, second, "ErrorName", "org.example.ICReissue.Error.RecordInUse");
@@ -161,7 +172,8 @@ START_TEST(a_record_that_a_job_has_reserved_cannot_be_changed_removed_or_taken_b
 }
 END_TEST
 
-START_TEST(a_reader_that_another_program_holds_is_busy_with_the_remedy_and_the_job_goes_on_when_it_is_free) {
+START_TEST(a_reader_that_another_program_holds_is_busy_with_the_remedy_and_the_job_goes_on_when_it_is_free)
+{
         Desk *desk = open_with_request(2);
         char *job, *message;
 
@@ -181,7 +193,8 @@ START_TEST(a_reader_that_another_program_holds_is_busy_with_the_remedy_and_the_j
 }
 END_TEST
 
-START_TEST(a_card_that_another_program_has_reset_is_written_all_the_same) {
+START_TEST(a_card_that_another_program_has_reset_is_written_all_the_same)
+{
         Desk *desk = open_with_request(2);
         char *job = story_reissue(desk, 0, 1);
 
@@ -196,7 +209,8 @@ START_TEST(a_card_that_another_program_has_reset_is_written_all_the_same) {
 }
 END_TEST
 
-START_TEST(the_job_goes_on_after_pcscd_was_restarted) {
+START_TEST(the_job_goes_on_after_pcscd_was_restarted)
+{
         Desk *desk = open_with_request(2);
         char *job = story_reissue(desk, 0, 1);
 
@@ -212,7 +226,8 @@ START_TEST(the_job_goes_on_after_pcscd_was_restarted) {
 }
 END_TEST
 
-START_TEST(a_wrong_transport_code_is_sent_once_and_the_job_says_how_many_tries_are_left) {
+START_TEST(a_wrong_transport_code_is_sent_once_and_the_job_says_how_many_tries_are_left)
+{
         Desk *desk = story_open_closed(1);
         char *job, *message;
 

@@ -188,22 +188,14 @@ static const struct {
         const char *name;
         void (*run)(Control *control, ControlClient *client, Slot *slot, char **words);
 } commands[] = {
-        { "insert", control_insert },
-        { "remove", control_remove },
-        { "state", control_state },
-        { "wait-removed", control_wait_removed },
-        { "apdu-count", control_apdu_count },
-        { "remove-at", control_remove_at },
-        { "unplug-at", control_unplug_at },
-        { "hold-at", control_hold_at },
-        { "wait-held", control_wait_held },
-        { "release", control_release },
-        { "fail-at", control_fail_at },
-        { "flip", control_flip },
-        { "delay", control_delay },
-        { "mute", control_mute },
-        { "trace", control_trace },
-        { "quit", control_quit },
+        { "insert", control_insert },         { "remove", control_remove },
+        { "state", control_state },           { "wait-removed", control_wait_removed },
+        { "apdu-count", control_apdu_count }, { "remove-at", control_remove_at },
+        { "unplug-at", control_unplug_at },   { "hold-at", control_hold_at },
+        { "wait-held", control_wait_held },   { "release", control_release },
+        { "fail-at", control_fail_at },       { "flip", control_flip },
+        { "delay", control_delay },           { "mute", control_mute },
+        { "trace", control_trace },           { "quit", control_quit },
 };
 
 static void run_line(Control *control, ControlClient *client, Slot *slot, char *line) {
@@ -290,8 +282,8 @@ void control_tell(Control *control, const Slot *slot) {
         for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
                 ControlClient *client = &control->clients[i];
 
-                if (client->socket >= 0 && ((client->waits_for_removal && !slot->card) ||
-                                            (client->waits_for_hold && slot->held))) {
+                if (client->socket >= 0 &&
+                    ((client->waits_for_removal && !slot->card) || (client->waits_for_hold && slot->held))) {
                         client->waits_for_removal = client->waits_for_hold = false;
                         reply(client, "ok");
                 }

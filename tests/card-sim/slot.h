@@ -27,7 +27,7 @@ typedef struct Slot {
         bool mute;
 
         Mishap removal, unplugging, failure, hold;
-        bool held; /* an APDU is being held: nothing is taken from the reader until slot_release() */
+        bool held;          /* an APDU is being held: nothing is taken from the reader until slot_release() */
         size_t held_length; /* of the command, where it is not yet carried out; 0: only its answer is held back */
         Flip flip;
         unsigned delay; /* milliseconds an APDU, as long as a real card takes */

@@ -67,8 +67,9 @@ static char *refusal(Desk *desk, int r, sd_bus_error *error, const char *error_n
         if (r >= 0)
                 desk_fail(desk, "%s was not refused with %s", member, error_name);
         if (!name_fits(error->name, error_name))
-                desk_fail(desk, "%s was refused with %s instead of %s: %s", member, error->name ? error->name : "-",
-                          error_name, error->message ? error->message : strerror(-r));
+                desk_fail(desk, "%s was refused with %s instead of %s: %s", member,
+                          error->name ? error->name : "-", error_name,
+                          error->message ? error->message : strerror(-r));
         text = strdup(error->message ? error->message : "");
         sd_bus_error_free(error);
         return text;
@@ -86,8 +87,8 @@ char *desk_call_refused(Desk *desk, sd_bus *bus, const char *error_name, const c
         return refusal(desk, r, &error, error_name, member);
 }
 
-char *desk_call_refused_on(Desk *desk, sd_bus *bus, const char *path, const char *interface, const char *error_name,
-                           const char *member, const char *types, ...) {
+char *desk_call_refused_on(Desk *desk, sd_bus *bus, const char *path, const char *interface,
+                           const char *error_name, const char *member, const char *types, ...) {
         sd_bus_error error = SD_BUS_ERROR_NULL;
         va_list arguments;
         int r;

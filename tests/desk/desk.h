@@ -115,8 +115,8 @@ void desk_call_on(Desk *desk, sd_bus *bus, const char *path, const char *interfa
 char *desk_call_refused(Desk *desk, sd_bus *bus, const char *error_name, const char *member,
                         const char *types, ...);
 
-char *desk_call_refused_on(Desk *desk, sd_bus *bus, const char *path, const char *interface, const char *error_name,
-                           const char *member, const char *types, ...);
+char *desk_call_refused_on(Desk *desk, sd_bus *bus, const char *path, const char *interface,
+                           const char *error_name, const char *member, const char *types, ...);
 
 /* A property of any basic type, or ay, as text: numbers in decimal, booleans as true and false, bytes in hexadecimal.
  * NULL when the object or the property is not there. The caller frees it. */

@@ -48,8 +48,8 @@ static bool find_reader(Desk *desk, unsigned slot) {
         snprintf(serial, sizeof(serial), "(%02u)", slot + 1);
         for (const char *name = list; *name; name += strlen(name) + 1)
                 if (strstr(name, serial)) {
-                        desk->slots[slot].name[0] = '\0';
-                        strncat(desk->slots[slot].name, name, sizeof(desk->slots[slot].name) - 1);
+                        snprintf(desk->slots[slot].name, sizeof(desk->slots[slot].name), "%.*s",
+                                 (int) sizeof(desk->slots[slot].name) - 1, name);
                         return true;
                 }
         return false;
