@@ -37,6 +37,8 @@ static const char bus_configuration[] =
         "  </policy>\n"
         "  <policy user=\"root\">\n"
         "    <allow own=\"" DESK_BUS_NAME "\"/>\n"
+        "    <allow own=\"org.freedesktop.login1\"/>\n"
+        "    <allow send_destination=\"org.freedesktop.login1\"/>\n"
         "    <allow send_destination=\"org.freedesktop.DBus\" send_interface=\"org.freedesktop.DBus.Monitoring\"/>\n"
         "  </policy>\n"
         "  <include ignore_missing=\"yes\">%s</include>\n"
