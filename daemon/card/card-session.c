@@ -364,6 +364,13 @@ int card_session_transmit(void *userdata, Span command, uint8_t *response, size_
         }
 
         session->within_command = false;
+
+        /* Another program's SCardDisconnect() with a reset, begun before our connection, forgets the card's protocol
+         * when it ends (winscard.c of pcsc-lite 1.9.9): it is agreed upon again by a reconnection, as after any
+         * reset. */
+        if (code == SCARD_E_PROTO_MISMATCH)
+                return -ECONNRESET;
+
         if (code == SCARD_S_SUCCESS || code == SCARD_E_NOT_TRANSACTED || code == SCARD_E_COMM_DATA_LOST)
                 return session_recover(session, failure);
 

@@ -67,6 +67,7 @@ struct Reader {
         atomic_uint_fast64_t
                 sequence;       /* also read by the worker, which skips work for a card that has gone */
         unsigned probes;        /* looks at the card that are queued or under way */
+        unsigned doubts;        /* looks at this card in a row that failed, though it is said to be there */
         unsigned busy_rounds;   /* times in a row that the reader was found to be held */
         sd_event_source *timer; /* the watch is asked to look */
         Worker *worker;
@@ -108,6 +109,8 @@ void reader_set_busy(Reader *reader);
 
 /* A look failed as if the card were gone, which pcscd must tell: where it does not, the card is "unknown". */
 void reader_doubt(Reader *reader);
+/* That many failed looks are no accident any more. */
+#define DOUBTS_MAX 4
 
 /* Moves to a state with what was read (moved from; NULL: nothing), and tells the observers if anything is
  * different. */

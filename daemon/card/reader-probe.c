@@ -142,21 +142,30 @@ static ReaderState probe_state(const Probe *probe) {
         return probe->facts.blank ? READER_BLANK : probe->facts.id ? READER_READY : READER_UNKNOWN;
 }
 
+/* Whether the look says something of the card, and not of its contact in that moment. */
+static bool probe_has_result(const Probe *probe, const Reader *reader) {
+        return !failure_is_set(&probe->failure) || probe->mute ||
+               probe->failure.kind == FAILURE_UNKNOWN_CARD_TYPE ||
+               (probe->failure.kind != FAILURE_CARD_GONE && probe->failure.kind != FAILURE_READER_GONE &&
+                probe->failure.kind != FAILURE_CANCELLED && reader->doubts >= DOUBTS_MAX);
+}
+
 /* What the look means for the reader. A card or reader that has gone is the watch's to tell: it names the
  * moment. */
 static void probe_apply(Probe *probe, Reader *reader) {
         ReaderState before = reader->state, after;
 
-        if (probe->failure.kind == FAILURE_CARD_GONE || probe->failure.kind == FAILURE_READER_GONE ||
-            probe->failure.kind == FAILURE_CANCELLED) {
-                reader_doubt(reader);
-                return;
-        }
-
         if (probe->failure.kind == FAILURE_READER_BUSY) {
                 reader_set_busy(reader);
                 return;
         }
+
+        if (!probe_has_result(probe, reader)) {
+                reader_doubt(reader);
+                return;
+        }
+
+        reader->doubts = 0;
 
         if (probe->atr.size > 0)
                 bytes_move(&reader->atr, &probe->atr);

@@ -229,12 +229,13 @@ void reader_set_busy(Reader *reader) {
 }
 
 void reader_doubt(Reader *reader) {
-        watch_looks_in(reader, LOOK_AGAIN_US);
+        watch_looks_in(reader, reader->doubts++ == 0 ? 0 : LOOK_AGAIN_US);
 }
 
 /* A card was put in, or was there when the reader came. */
 static void reader_appear(Reader *reader) {
         reader->busy_rounds = 0;
+        reader->doubts = 0;
         if (reader->mute) {
                 reader_set_state(reader, READER_MUTE, NULL);
                 readers_notify_present(reader);
@@ -264,6 +265,9 @@ static void reader_update_use(Reader *reader, const WatchedReader *watched) {
                 if (reader->state != READER_BUSY)
                         reader_set_busy(reader);
         } else if (unmuted || reader->state == READER_BUSY) {
+                reader_look(reader);
+        } else if (reader->state == READER_READING && reader->doubts < DOUBTS_MAX) {
+                /* The look failed, and yet the card is there: another program has reset it in that moment. */
                 reader_look(reader);
         } else if (reader->state == READER_READING) {
                 reader_set_state(reader, READER_UNKNOWN, NULL);
