@@ -25,6 +25,19 @@ bool span_equal_secret(Span a, Span b) {
         return difference == 0;
 }
 
+char *span_to_string(Span span) {
+        char *text = malloc(span.size + 1);
+
+        if (!text)
+                return NULL;
+
+        if (span.size > 0)
+                memcpy(text, span.data, span.size);
+
+        text[span.size] = '\0';
+        return text;
+}
+
 void bytes_done(Bytes *bytes) {
         if (bytes->data)
                 explicit_bzero(bytes->data, bytes->allocated);

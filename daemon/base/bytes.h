@@ -36,6 +36,9 @@ bool span_equal(Span a, Span b);
 /* Compares without telling by its duration where they differ: for secrets. */
 bool span_equal_secret(Span a, Span b);
 
+/* The span as a string with a NUL at its end; NULL when there is no memory. The caller owns it. */
+char *span_to_string(Span span);
+
 /* Erases and releases; empty afterwards. */
 void bytes_done(Bytes *bytes);
 #define _cleanup_bytes_ _cleanup_(bytes_done)

@@ -246,7 +246,7 @@ static int entry_deliver(const Entry *entry, StoreLogEach each, void *userdata, 
         _cleanup_free_ char *key = NULL;
         Span value;
 
-        key = strndup((const char *) entry->body.data, entry->key_size);
+        key = span_to_string(SPAN(entry->body.data, entry->key_size));
         if (!key)
                 return failure_no_memory(failure);
 

@@ -193,7 +193,7 @@ int table_count(Table *table, uint64_t *ret, Failure *failure) {
 static int table_each_key(datum key, TableEach each, void *userdata, Failure *failure) {
         _cleanup_free_ char *text = NULL;
 
-        text = strndup(key.dptr, (size_t) key.dsize);
+        text = span_to_string(SPAN(key.dptr, (size_t) key.dsize));
         if (!text)
                 return failure_no_memory(failure);
 
