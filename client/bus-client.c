@@ -75,12 +75,6 @@ static int tell_call_error(const Client *client, sd_bus_message *call, int r, co
                         client, error->name,
                         "There is no such job. \"icreissuectl jobs\" lists those that there are; a finished "
                         "one is listed for ten minutes.");
-        /* We have allowed a prompt, so it is the agent that is missing. */
-        if (sd_bus_error_has_name(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED))
-                return client_error(
-                        client, error->name,
-                        "This needs an authorization, and nothing here can ask for it. Start \"pkttyagent "
-                        "--process $$ &\" in this shell and call again, or ask your administrator.");
         if (status != STATUS_UNREACHABLE)
                 return client_error(client, error->name, error->message ?: error->name);
 

@@ -198,7 +198,7 @@ static int print_job(const json_t *row, const json_t *description) {
                 { "Kind", "kind", false, false },
                 { "State", "state", false, false },
                 { "Advice", "advice", false, false },
-                { "Refused", "error-message", false, false },
+                { "Problem", "error-message", false, false },
                 { "Card type", "type", false, false },
                 { "ID", "id", false, false },
                 { "Issuance count", "count", false, false },

@@ -101,26 +101,40 @@ static int on_signal(sd_bus_message *message, void *userdata, _unused_ sd_bus_er
         return event ? output_json_line(stdout, event) : -ENOMEM;
 }
 
-static int on_owner_changed(sd_bus_message *message, void *userdata, _unused_ sd_bus_error *error) {
-        const Client *client = userdata;
-        const char *name, *old_owner, *new_owner;
+/* A line on the service itself: "running", "started" or "stopped". */
+static int print_service(const Client *client, const char *state) {
         char now[32];
-        int r;
-
-        r = sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner);
-        if (r < 0)
-                return r;
 
         time_text(client->arguments->json, now);
         if (client->arguments->json) {
-                _cleanup_json_ json_t *event =
-                        json_pack("{s:s, s:s}", "at", now, "service", *new_owner ? "started" : "stopped");
+                _cleanup_json_ json_t *event = json_pack("{s:s, s:s}", "at", now, "service", state);
 
                 return event ? output_json_line(stdout, event) : -ENOMEM;
         }
 
-        printf("%s service %s\n", now, *new_owner ? "started" : "stopped");
+        printf("%s service %s\n", now, state);
         return fflush(stdout) == 0 ? 0 : -errno;
+}
+
+static int on_owner_changed(sd_bus_message *message, void *userdata, _unused_ sd_bus_error *error) {
+        const char *name, *old_owner, *new_owner;
+        int r;
+
+        r = sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner);
+        return r < 0 ? r : print_service(userdata, *new_owner ? "started" : "stopped");
+}
+
+/* The first line: from here on nothing is missed. The service is not started for it. */
+static int print_beginning(const Client *client) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        int r, running;
+
+        r = sd_bus_call_method(client->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s", SERVICE_NAME);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "b", &running);
+
+        return r < 0 ? r : print_service(client, running ? "running" : "stopped");
 }
 
 static int on_interrupt(sd_event_source *source, _unused_ const struct signalfd_siginfo *information,
@@ -173,6 +187,8 @@ int command_monitor(Client *client, _unused_ const Arguments *arguments) {
                 r = sd_event_new(&event);
         if (r >= 0)
                 r = prepare(client, event);
+        if (r >= 0)
+                r = print_beginning(client);
         if (r >= 0)
                 r = sd_event_loop(event);
 

@@ -101,7 +101,7 @@ void follow_print_job(FollowPrint *print, const char *path, const json_t *proper
         if (!print->terminal && is_news(&print->state, state))
                 line(print, print->talk, "", state);
         if (is_news(&print->refusal, refusal) && *refusal)
-                line(print, print->talk, "Refused: ", refusal);
+                line(print, print->talk, "! ", refusal);
         if (is_news(&print->advice, advice) && *advice)
                 line(print, print->talk, "> ", advice);
         if (print->terminal)
@@ -137,9 +137,20 @@ void follow_print_card(FollowPrint *print, const char *path, const json_t *prope
                 bar_draw(print, batch);
 }
 
+/* A reason that has just been said as a refusal is not said once more. The caller decrefs. */
+static json_t *without_what_was_said(const FollowPrint *print, const json_t *properties) {
+        json_t *rest = json_copy((json_t *) properties);
+
+        if (rest && print->refusal && streq(print->refusal, job_text(properties, "ErrorMessage")))
+                json_object_del(rest, "ErrorMessage");
+
+        return rest;
+}
+
 void follow_print_result(FollowPrint *print, const char *path, const json_t *properties,
                          const json_t *description) {
         bool done = job_exit_status(properties) == STATUS_DONE;
+        _cleanup_json_ json_t *news = without_what_was_said(print, properties);
         _cleanup_free_ char *text = NULL;
         const char *advice = job_text(properties, "Advice");
 
@@ -150,12 +161,12 @@ void follow_print_result(FollowPrint *print, const char *path, const json_t *pro
                 return;
         }
 
-        text = job_result_text(path, properties, description);
+        text = job_result_text(path, news, description);
         if (text && done)
                 line(print, print->results, "", text);
         else if (text)
                 line(print, print->talk, "icreissuectl: ", text);
-        if (*advice && !print->quiet)
+        if (!print->quiet && *advice && is_news(&print->advice, advice))
                 line(print, print->talk, "> ", advice);
 }
 

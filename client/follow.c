@@ -79,14 +79,12 @@ static int on_described(sd_bus_message *reply, void *userdata, _unused_ sd_bus_e
 
 /* The job has ended, and what there was to say of its cards has been said. */
 static int conclude_if_ended(Follow *follow) {
-        const char *kind = job_text(follow->properties, "Kind");
-
         if (follow->ending || follow->cards_pending > 0 ||
             !job_state_is_final(job_text(follow->properties, "State")))
                 return 0;
 
         follow->ending = true;
-        if (streq(kind, "reissue") || streq(kind, "issue"))
+        if (!is_batch(follow))
                 return call_job(follow, follow->path, JOB_INTERFACE, "Describe", NULL, on_described, follow,
                                 NULL);
 

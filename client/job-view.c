@@ -74,6 +74,7 @@ static char *done_text(const char *path, const json_t *properties, const json_t 
         _cleanup_free_ char *name = subject(properties, description);
         const char *kind = job_text(properties, "Kind"), *target = job_text(properties, "Target");
         long long job = (long long) job_number_from_path(path);
+        json_int_t records = number(description, "transferred");
         char *text;
         int r;
 
@@ -82,12 +83,13 @@ static char *done_text(const char *path, const json_t *properties, const json_t 
 
         if (streq(kind, "batch"))
                 r = asprintf(
-                        &text,
-                        "Job %lld has ended: %lld of %lld cards done, %lld failed, %lld blanks spoiled.", job,
+                        &text, "Job %lld has ended: %lld of %lld cards done, %lld failed, %lld spoiled.", job,
                         (long long) number(properties, "Done"), (long long) number(properties, "Total"),
                         (long long) number(properties, "Failed"), (long long) number(properties, "Spoiled"));
         else if (streq(kind, "import") || streq(kind, "export"))
-                r = asprintf(&text, "Job %lld is done: %s.", job, kind);
+                r = !description ? asprintf(&text, "Job %lld is done: %s.", job, kind)
+                                 : asprintf(&text, "Job %lld is done: %lld record%s %sed.", job,
+                                            (long long) records, records == 1 ? "" : "s", kind);
         else
                 r = asprintf(&text, "Job %lld is done: %s, issuance count %lld%s%s.", job, name,
                              (long long) number(properties, "Count"), *target ? ", in reader " : "", target);

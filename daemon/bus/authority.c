@@ -143,6 +143,44 @@ static void on_polkit_missing(Query *query) {
                              "Start polkit.service, or see its journal.");
 }
 
+/* Among the details of polkit's answer, a{ss}, where the message stands: the prompt was shown, and closed. */
+static bool is_dismissed(sd_bus_message *reply) {
+        bool dismissed = false;
+        const char *name, *value;
+
+        if (sd_bus_message_enter_container(reply, 'a', "{ss}") < 0)
+                return false;
+
+        while (sd_bus_message_read(reply, "{ss}", &name, &value) > 0)
+                dismissed = dismissed || streq(name, "polkit.dismissed");
+
+        return dismissed;
+}
+
+/* polkit has said no: why, as far as it tells, and what can be done. A challenge is an answer to whom allowed a prompt too:
+ * there is nobody to show one. A call once more would be answered just the same, so that is the end. */
+static void query_refuse_for(Query *query, bool challenge, bool dismissed) {
+        bool interactive = sd_bus_message_get_allow_interactive_authorization(query->message);
+
+        if (challenge && !interactive)
+                query_refuse(query, FAILURE_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                             "This needs an authorization at a prompt. "
+                             "Call again with interactive authorization allowed.");
+        else if (challenge)
+                query_refuse(
+                        query, FAILURE_ACCESS_DENIED,
+                        "This needs an authorization at a prompt, and no authentication agent is there to show "
+                        "one. On a text console run \"pkttyagent --process $$ &\" and call again, or ask an "
+                        "administrator for a polkit rule.");
+        else if (dismissed)
+                query_refuse(query, FAILURE_ACCESS_DENIED,
+                             "The prompt for the authorization was dismissed. Call again to be asked again.");
+        else
+                query_refuse(
+                        query, FAILURE_ACCESS_DENIED,
+                        "You are not allowed to do this. An administrator can allow it by a polkit rule.");
+}
+
 static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
         Query *query = userdata;
         int authorized, challenge, r;
@@ -162,18 +200,8 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
         else if (authorized) {
                 query->asked++;
                 query_next(query);
-        } else if (challenge)
-                query_refuse(
-                        query, FAILURE_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                        sd_bus_message_get_allow_interactive_authorization(query->message)
-                                ? "This needs an authorization at a prompt, and there is no authentication agent to "
-                                  "show one. Start one, or ask an administrator to allow it by a polkit rule."
-                                : "This needs an authorization at a prompt. "
-                                  "Call again with interactive authorization allowed.");
-        else
-                query_refuse(
-                        query, FAILURE_ACCESS_DENIED,
-                        "You are not allowed to do this. An administrator can allow it by a polkit rule.");
+        } else
+                query_refuse_for(query, challenge, is_dismissed(reply));
 
         return 0;
 }

@@ -371,9 +371,17 @@ static void job_log_end(const Job *job) {
 }
 
 static void job_advise_end(Job *job) {
-        if (job->state != JOB_DONE)
-                job_set_advice(job, "%s",
-                               job->state == JOB_FAILED ? "See ErrorMessage; Retry begins anew." : "");
+        bool transfer = job->kind == JOB_IMPORT || job->kind == JOB_EXPORT;
+
+        if (job->state == JOB_FAILED && !transfer)
+                job_set_advice(
+                        job, "See what went wrong, then begin it anew (icreissuectl job retry %" PRIu64 ").",
+                        job->number);
+        else if (job->state == JOB_FAILED)
+                job_set_advice(job, "See what went wrong, then start the %s again with its file.",
+                               job_kind_name(job->kind));
+        else if (job->state != JOB_DONE)
+                job_set_advice(job, "%s", "");
         else if (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE)
                 job_set_advice(
                         job, "Take the finished card out of %s; it is card number %" PRIu32 " of its record.",
@@ -589,6 +597,7 @@ static void transfer_was_cut(Job *job) {
         job_set_error(job, &failure);
         job->state = JOB_FAILED;
         job->finished = time_now_text();
+        job_advise_end(job);
         job_journal(job, job_expire);
 }
 
@@ -600,9 +609,10 @@ static void engine_resume(JobEngine *engine) {
                                   "Job %" PRIu64 " (%s) goes on from %s.", job->number,
                                   job_kind_name(job->kind), job_state_name(job->state));
 
-                if (job_is_finished(job))
+                if (job_is_finished(job)) {
+                        job_advise_end(job);
                         job_expire(job);
-                else if (job->kind == JOB_BATCH)
+                } else if (job->kind == JOB_BATCH)
                         batch_run(job);
                 else if (job->kind == JOB_IMPORT || job->kind == JOB_EXPORT)
                         transfer_was_cut(job);

@@ -162,18 +162,20 @@ START_TEST(what_everyone_may_read_names_no_id_and_no_holder)
 }
 END_TEST
 
-/* An authentication agent that never answers, and what the process does that has it. */
+/* An authentication agent that never answers, or dismisses every prompt, and what the process knows that has it. */
 typedef struct Prompt {
-        bool asked;
-        bool answered; /* the call that needs the prompt */
+        bool dismisses;
+        char news; /* 'a': somebody is asked; 'd': AccessDenied, for the prompt was dismissed; 'x': any other answer */
 } Prompt;
 
 static int on_begin_authentication(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Prompt *prompt = userdata;
 
         (void) message;
-        (void) error;
-        prompt->asked = true;
+        if (prompt->dismisses)
+                return sd_bus_error_set(error, "org.freedesktop.PolicyKit1.Error.Cancelled", "Dismissed.");
+
+        prompt->news = 'a';
         return 1; /* no answer: the person is still thinking */
 }
 
@@ -186,10 +188,11 @@ static const sd_bus_vtable agent_vtable[] = {
 
 static int on_answer(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Prompt *prompt = userdata;
+        const sd_bus_error *refusal = sd_bus_message_get_error(message);
+        bool dismissed = sd_bus_error_has_name(refusal, forbidden) && strstr(refusal->message, "dismissed");
 
-        (void) message;
         (void) error;
-        prompt->answered = true;
+        prompt->news = dismissed ? 'd' : 'x';
         return 0;
 }
 
@@ -204,10 +207,10 @@ static void ask_for_record(sd_bus *bus, Prompt *prompt) {
         sd_bus_message_unref(message);
 }
 
-/* A process of a user without privileges, with an agent of its own, whose call waits at the prompt. It says 'a' when
- * somebody is asked, 'x' when the call is answered without. */
-static void prompt_process(int tell) {
-        Prompt prompt = {};
+/* A process of a user without privileges, with an agent of its own, whose call needs the prompt. It tells the first
+ * news. */
+static void prompt_process(int tell, bool dismisses) {
+        Prompt prompt = { .dismisses = dismisses };
         sd_bus *bus = NULL;
         int r;
 
@@ -231,9 +234,9 @@ static void prompt_process(int tell) {
 
         ask_for_record(bus, &prompt);
         for (bool told = false;;) {
-                if (!told && (prompt.asked || prompt.answered)) {
+                if (!told && prompt.news) {
                         told = true;
-                        if (write(tell, prompt.asked ? "a" : "x", 1) != 1)
+                        if (write(tell, &prompt.news, 1) != 1)
                                 _exit(1);
                 }
 
@@ -243,28 +246,68 @@ static void prompt_process(int tell) {
         }
 }
 
+/* Starts it, and waits for its first news. */
+static char prompt_start(bool dismisses, pid_t *ret) {
+        int ends[2];
+        char news;
+
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        *ret = fork();
+        ck_assert_int_ge(*ret, 0);
+        if (*ret == 0)
+                prompt_process(ends[1], dismisses);
+
+        close(ends[1]);
+        ck_assert_int_eq(read(ends[0], &news, 1), 1); /* 0: the process has ended */
+        close(ends[0]);
+        return news;
+}
+
 START_TEST(one_callers_prompt_does_not_keep_another_waiting)
 {
         Desk *desk = story_open(1);
-        int ends[2];
         pid_t child;
-        char told;
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, "A1A1A1A1A1A1A1A1");
-        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-        child = fork();
-        ck_assert_int_ge(child, 0);
-        if (child == 0)
-                prompt_process(ends[1]);
-
-        close(ends[1]);
-        ck_assert_int_eq(read(ends[0], &told, 1), 1); /* 0: the process has ended */
-        ck_assert_int_eq(told, 'a');
+        ck_assert_int_eq(prompt_start(false, &child), 'a');
         story_expect_card(desk, 0, STORY_V1, STORY_ID); /* root's calls are answered meanwhile */
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1);
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
-        close(ends[0]);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(who_dismisses_the_prompt_is_denied_and_told_so)
+{
+        Desk *desk = story_open(1);
+        pid_t child;
+
+        story_enrol(desk, STORY_V1, STORY_ID);
+        ck_assert_int_eq(prompt_start(true, &child), 'd');
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        desk_close(desk);
+}
+END_TEST
+
+/* A prompt was allowed, so there is no use in calling again: the caller has no agent. */
+START_TEST(who_allows_a_prompt_that_nobody_can_show_is_denied_with_the_remedy)
+{
+        Desk *desk = story_open(1);
+        sd_bus *nobody = desk_bus_as(desk, DESK_NOBODY);
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        sd_bus_message *message = NULL;
+
+        sd_bus_message_new_method_call(nobody, &message, DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
+                                       "Reload");
+        sd_bus_message_set_allow_interactive_authorization(message, true);
+        ck_assert_int_lt(sd_bus_call(nobody, message, 0, &error, NULL), 0);
+        ck_assert_str_eq(error.name, forbidden);
+        ck_assert_ptr_nonnull(strstr(error.message, "pkttyagent"));
+        sd_bus_error_free(&error);
+        sd_bus_message_unref(message);
+        sd_bus_unref(nobody);
         desk_close(desk);
 }
 END_TEST
@@ -310,6 +353,8 @@ int main(void) {
                 a_job_belongs_to_its_owner,
                 what_everyone_may_read_names_no_id_and_no_holder,
                 one_callers_prompt_does_not_keep_another_waiting,
+                who_dismisses_the_prompt_is_denied_and_told_so,
+                who_allows_a_prompt_that_nobody_can_show_is_denied_with_the_remedy,
                 who_never_may_is_denied_even_at_a_prompt,
                 without_polkit_only_root_is_served,
         };
