@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Makes the manual page of the D-Bus interfaces from their introspection XML: awk -f api-manual.awk FILE.xml. It knows the
-# elements that D-Bus introspection has, with the documentation elements of http://www.freedesktop.org/dbus/1.0/doc.dtd,
-# and man(7). POSIX awk; a record is a piece of the file that ends with ">": some text, then one tag.
+# Makes the manual page of the D-Bus interfaces from their introspection XML: awk -f api-manual.awk FILE.xml. It knows
+# the elements that D-Bus introspection has, with those of http://www.freedesktop.org/dbus/1.0/doc.dtd for the text, and
+# man(7). POSIX awk; a record is a piece of the file that ends with ">": some text, then one tag.
 
 BEGIN {
         RS = ">"
@@ -89,10 +89,10 @@ function print_errors(    i) {
         }
 }
 
-function print_paragraphs(    i) {
+function print_paragraphs(break_macro,    i) {
         for (i = 1; i <= paragraphs; i++) {
                 if (i > 1)
-                        print ".PP"
+                        print break_macro
                 print roff(paragraph[i])
         }
 }
@@ -113,7 +113,7 @@ function print_member(kind) {
         }
 
         print_heading(kind, member)
-        print_paragraphs()
+        print_paragraphs(".IP")
         if (arguments + errors > 0) {
                 print ".RS"
                 print_arguments()
@@ -130,8 +130,8 @@ function print_interface() {
                 return
 
         interface_printed = 1
-        print ".SH " toupper(interface)
-        print_paragraphs()
+        print ".SH " interface
+        print_paragraphs(".PP")
         paragraphs = 0
 }
 
@@ -142,11 +142,12 @@ function print_beginning() {
         begun = 1
         page = interface
         print ".TH " toupper(page) " 5 \"\" icreissue \"D\\-Bus Interface\""
+        print ".nr HY 0" # a name that is cut in two cannot be searched for
         print ".SH NAME"
         print page " \\- D\\-Bus interface of the card reissue service"
         print ".SH SYNOPSIS"
         print ".EX"
-        print "busctl introspect " page " /" gensub_path(page)
+        print "busctl introspect " page " " root_path(page)
         print ".EE"
         print ".SH DESCRIPTION"
         print "The interfaces of"
@@ -156,9 +157,9 @@ function print_beginning() {
 }
 
 # The root object's path is the interface's name with slashes.
-function gensub_path(name) {
+function root_path(name) {
         gsub(/\./, "/", name)
-        return name
+        return "/" name
 }
 
 function begin_member(tag) {
@@ -188,38 +189,37 @@ comment || /<!--/ {
         if (split_at == 0)
                 next
 
-        text = substr($0, 1, split_at - 1)
-        tag = substr($0, split_at + 1)
-        name = tag
-        sub(/[ \t\n\/].*$/, "", name)
-        if (tag ~ /^\//)
-                name = substr(tag, 1)
+        content = substr($0, 1, split_at - 1)
+        element = substr($0, split_at + 1)
+        element_name = element
+        if (element !~ /^\//)
+                sub(/[ \t\n\/].*$/, "", element_name)
 }
 
-name == "interface" {
-        interface = attribute(tag, "name")
+element_name == "interface" {
+        interface = attribute(element, "name")
         interface_printed = 0
         section = ""
         forget_member()
         print_beginning()
 }
-name == "method" || name == "signal" || name == "property" {
-        begin_member(tag)
-        if (tag ~ /\/$/)
+element_name == "method" || element_name == "signal" || element_name == "property" {
+        begin_member(element)
+        if (element ~ /\/$/)
                 fail(member " has no description")
 }
-name == "arg" { add_argument(tag) }
-name == "annotation" && attribute(tag, "name") ~ /EmitsChangedSignal$/ && attribute(tag, "value") == "const" {
+element_name == "arg" { add_argument(element) }
+element_name == "annotation" && attribute(element, "name") ~ /EmitsChangedSignal$/ && attribute(element, "value") == "const" {
         property_access = property_access ", constant"
 }
-name == "/doc:para" { paragraph[++paragraphs] = text }
-name == "/doc:summary" { argument_summary[arguments] = text }
-name == "doc:error" { error_name[++errors] = attribute(tag, "name") }
-name == "/doc:error" { error_text[errors] = text }
-name == "/method" { print_member("method") }
-name == "/signal" { print_member("signal") }
-name == "/property" { print_member("property") }
-name == "/interface" { print_interface() }
+element_name == "/doc:para" { paragraph[++paragraphs] = content }
+element_name == "/doc:summary" { argument_summary[arguments] = content }
+element_name == "doc:error" { error_name[++errors] = attribute(element, "name") }
+element_name == "/doc:error" { error_text[errors] = content }
+element_name == "/method" { print_member("method") }
+element_name == "/signal" { print_member("signal") }
+element_name == "/property" { print_member("property") }
+element_name == "/interface" { print_interface() }
 
 END {
         if (failed)
