@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Makes the manual page of the D-Bus interfaces from their introspection XML: awk -f api-manual.awk FILE.xml. It knows
-# the elements that D-Bus introspection has, with those of http://www.freedesktop.org/dbus/1.0/doc.dtd for the text, and
-# man(7). POSIX awk; a record is a piece of the file that ends with ">": some text, then one tag.
+# the elements that D-Bus introspection has, with those of http://www.freedesktop.org/dbus/1.0/doc.dtd for the text,
+# and man(7). POSIX awk; a record is a piece of the file that ends with ">": some text, then one tag.
 
 BEGIN {
         RS = ">"
@@ -209,8 +209,9 @@ element_name == "method" || element_name == "signal" || element_name == "propert
                 fail(member " has no description")
 }
 element_name == "arg" { add_argument(element) }
-element_name == "annotation" && attribute(element, "name") ~ /EmitsChangedSignal$/ && attribute(element, "value") == "const" {
-        property_access = property_access ", constant"
+element_name == "annotation" && attribute(element, "name") ~ /EmitsChangedSignal$/ {
+        if (attribute(element, "value") == "const")
+                property_access = property_access ", constant"
 }
 element_name == "/doc:para" { paragraph[++paragraphs] = content }
 element_name == "/doc:summary" { argument_summary[arguments] = content }

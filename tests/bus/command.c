@@ -199,6 +199,12 @@ void command_expect_complaint(Command *command, const char *text) {
                 give_up(command, text);
 }
 
+void command_expect_no_secret(Command *command) {
+        command_expect_no(command, "87654321");
+        command_expect_no(command, "00112233445566778899");
+        command_expect_no(command, "3132333435363738"); /* the transport code */
+}
+
 json_t *command_json(Command *command) {
         json_error_t mistake;
         json_t *json = json_loads(command->output.text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &mistake);
@@ -224,6 +230,12 @@ json_t *command_json_lines(Command *command) {
         }
 
         return lines;
+}
+
+const char *command_text(const json_t *object, const char *key) {
+        const char *text = json_string_value(json_object_get(object, key));
+
+        return text ? text : "(none)";
 }
 
 void command_free(Command *command) {

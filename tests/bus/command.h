@@ -13,6 +13,20 @@
 
 typedef struct Command Command;
 
+/* icreissuectl(1), EXIT STATUS. */
+enum {
+        DONE = 0,
+        FAILED = 1,
+        USAGE = 2,
+        NOT_FOUND = 3,
+        DENIED = 4,
+        REFUSED = 5,
+        CARD = 6,
+        SERVICE = 7,
+        UNREACHABLE = 8,
+        INTERRUPTED = 130,
+};
+
 /* How a command is run; all zero: as root, without input, on the desk's bus. */
 typedef struct CommandManner {
         const char *input; /* its standard input, at most some kilobytes; NULL: nothing */
@@ -46,11 +60,17 @@ void command_expect_output(Command *command, const char *text);
 void command_expect_no(Command *command, const char *text);
 void command_expect_complaint(Command *command, const char *text);
 
+/* Expects that it has said nothing secret of the story's records and cards. */
+void command_expect_no_secret(Command *command);
+
 /* Standard output as one JSON document; the caller decrefs it. */
 json_t *command_json(Command *command);
 
 /* Standard output as JSON Lines, in an array. */
 json_t *command_json_lines(Command *command);
+
+/* A member's text; "(none)" where there is no such. Borrowed. */
+const char *command_text(const json_t *object, const char *key);
 
 /* Frees what has ended; NULL is allowed. */
 void command_free(Command *command);

@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The client on the command line against the service: each command of icreissuectl(1), its exit status, what it says to a
- * person and to a program, and that it never says what it should not. */
+/* The client on the command line against the service: each command of icreissuectl(1), its exit status, what it says to
+ * a person and to a program, and that it never says what it should not. Records are in test-icreissuectl-records.c. */
 #include "tests/bus/command.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define NEW_SERIAL "B2B2B2B2B2B2B2B2"
 #define OTHER_ID   "00420018"
-
-/* icreissuectl(1), EXIT STATUS. */
-enum {
-        DONE = 0,
-        FAILED = 1,
-        USAGE = 2,
-        NOT_FOUND = 3,
-        DENIED = 4,
-        REFUSED = 5,
-        CARD = 6,
-        SERVICE = 7,
-        UNREACHABLE = 8,
-        INTERRUPTED = 130,
-};
-
-static const char a_record[] =
-        "{\"type\": \"staff-v1\", \"id\": \"00420018\", \"fields\": {\"holder\": \"Ada\", "
-        "\"number\": \"S0000043\", \"expiry\": \"291231\", "
-        "\"access-key\": \"F0E1D2C3B4A5968778695A4B3C2D1E0F\", \"pin\": \"24682468\"}}";
 
 /* A desk of two readers: an issued card in the first, its record's flag says "issued". */
 static Desk *open_issued(void) {
@@ -51,18 +31,6 @@ static void insert_blank(Desk *desk, unsigned slot, const char *serial) {
         desk_insert(desk, slot, story_blank(desk, STORY_V1, DESK_T1, serial));
 }
 
-static void expect_no_secret(Command *command) {
-        command_expect_no(command, "87654321");
-        command_expect_no(command, "00112233445566778899");
-        command_expect_no(command, "3132333435363738"); /* the transport code */
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-        const char *text = json_string_value(json_object_get(object, key));
-
-        return text ? text : "(none)";
-}
-
 /* Standard error is the service's own message, in words and in JSON, and nothing else. */
 static void expect_advice(Desk *desk, int status, const char *error, const char *message,
                           const char *const *words, const char *const *json_words) {
@@ -75,8 +43,8 @@ static void expect_advice(Desk *desk, int status, const char *error, const char 
         ck_assert_str_eq(command_complaint(plain), line);
         ck_assert_str_eq(command_output(plain), "");
         ck_assert_str_eq(command_output(json), "");
-        ck_assert_str_eq(text_of(told, "error"), error);
-        ck_assert_str_eq(text_of(told, "message"), message);
+        ck_assert_str_eq(command_text(told, "error"), error);
+        ck_assert_str_eq(command_text(told, "message"), message);
 }
 
 START_TEST(the_service_its_readers_and_its_card_types_are_told_to_people_and_to_programs)
@@ -94,13 +62,13 @@ START_TEST(the_service_its_readers_and_its_card_types_are_told_to_people_and_to_
 
         command_expect_output(status, "standalone");
         command_expect_output(status, "2 empty");
-        ck_assert_str_eq(text_of(service, "role"), "standalone");
+        ck_assert_str_eq(command_text(service, "role"), "standalone");
         ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(service, "readers"), "empty")),
                          2);
         command_expect_output(readers, desk_reader_name(desk, 1));
         ck_assert_uint_eq(json_array_size(rows), 2);
-        ck_assert_str_eq(text_of(json_array_get(rows, 0), "state"), "empty");
-        ck_assert_str_eq(text_of(json_array_get(rows, 0), "name"), desk_reader_name(desk, 0));
+        ck_assert_str_eq(command_text(json_array_get(rows, 0), "state"), "empty");
+        ck_assert_str_eq(command_text(json_array_get(rows, 0), "name"), desk_reader_name(desk, 0));
         command_expect_output(types, "Staff badge, first version");
         ck_assert_uint_ge(json_array_size(known), 3);
         desk_close(desk);
@@ -116,8 +84,8 @@ START_TEST(a_card_is_read_and_what_the_service_says_of_a_missing_one_is_repeated
         char *message;
 
         ck_assert_str_eq(command_output(plain), "staff-v1 00420017\n");
-        ck_assert_str_eq(text_of(card, "type"), "staff-v1");
-        ck_assert_str_eq(text_of(card, "id"), "00420017");
+        ck_assert_str_eq(command_text(card, "type"), "staff-v1");
+        ck_assert_str_eq(command_text(card, "id"), "00420017");
 
         message =
                 desk_call_refused(desk, desk_bus(desk), "NoCard", "ReadCard", "s", desk_reader_name(desk, 1));
@@ -125,146 +93,6 @@ START_TEST(a_card_is_read_and_what_the_service_says_of_a_missing_one_is_repeated
                       COMMAND("read", desk_reader_name(desk, 1)),
                       COMMAND("read", desk_reader_name(desk, 1), "--json"));
         free(message);
-        desk_close(desk);
-}
-END_TEST
-
-START_TEST(a_record_is_put_shown_found_listed_and_removed_and_its_secrets_are_withheld)
-{
-        Desk *desk = story_open(1);
-        const CommandManner manner = { .input = a_record };
-        _command_ put = command_run(desk, DONE, &manner, COMMAND("record", "put", "-"));
-        _command_ show = command_run(desk, DONE, NULL, COMMAND("record", "show", "staff-v1", OTHER_ID));
-        _command_ json = command_run(desk, DONE, NULL, COMMAND("record", "show", "staff-v1", OTHER_ID, "-j"));
-        _command_ find = command_run(desk, DONE, NULL, COMMAND("record", "find", "holder", "Ada"));
-        _command_ list = command_run(desk, DONE, NULL, COMMAND("record", "list", "--json"));
-        _json_ record = command_json(json);
-        _json_ listed = command_json_lines(list);
-
-        ck_assert_str_eq(command_output(put), "");
-        command_expect_output(show, "Ada");
-        command_expect_output(show, "(withheld)");
-        command_expect_no(show, "24682468");
-        command_expect_no(show, "F0E1D2C3");
-        command_expect_no(json, "24682468");
-        command_expect_no(json, "F0E1D2C3");
-        ck_assert_str_eq(text_of(record, "flag"), "unissued");
-        ck_assert_str_eq(text_of(json_object_get(record, "fields"), "holder"), "Ada");
-        command_expect_output(find, OTHER_ID);
-        ck_assert_uint_eq(json_array_size(listed), 1);
-
-        command_expect(desk, NOT_FOUND, COMMAND("record", "find", "holder", "Bob"));
-        command_expect(desk, DONE, COMMAND("record", "remove", "staff-v1", OTHER_ID));
-        command_expect(desk, NOT_FOUND, COMMAND("record", "show", "staff-v1", OTHER_ID));
-        desk_close(desk);
-}
-END_TEST
-
-START_TEST(a_record_that_does_not_fit_is_refused_without_its_values_being_repeated)
-{
-        Desk *desk = story_open(1);
-        const CommandManner no_json = { .input = "{\"type\": \"staff-v1\", \"pin\": 24682468" };
-        const CommandManner wrong_pin = {
-                .input = "{\"type\": \"staff-v1\", \"id\": \"00420018\", \"fields\": "
-                         "{\"holder\": \"Ada\", \"pin\": \"2468\"}}"
-        };
-        _command_ syntax = command_run(desk, USAGE, &no_json, COMMAND("record", "put"));
-        _command_ field = command_run(desk, USAGE, &wrong_pin, COMMAND("record", "put"));
-
-        command_expect_no(syntax, "2468");
-        command_expect_no(field, "2468");
-        command_expect(desk, NOT_FOUND, COMMAND("record", "show", "staff-v1", OTHER_ID));
-        desk_close(desk);
-}
-END_TEST
-
-/* Exports to a file of the desk's directory; the text of the file is the caller's. */
-static char *export_to(Desk *desk, const char *path, const char *option) {
-        FILE *file;
-        char *text = calloc(1, 8192);
-
-        command_expect(desk, DONE, COMMAND("record", "export", path, option));
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        ck_assert_uint_gt(fread(text, 1, 8191, file), 0);
-        fclose(file);
-        return text;
-}
-
-START_TEST(records_are_exported_to_their_owner_alone_and_imported_again)
-{
-        Desk *desk = story_open(1);
-        const char *path = desk_path(desk, "records.jsonl"), *secret_path = desk_path(desk, "secret.jsonl");
-        struct stat status;
-        char *text;
-
-        story_enrol(desk, STORY_V1, STORY_ID);
-        text = export_to(desk, path, "--quiet");
-        ck_assert_ptr_null(strstr(text, "87654321"));
-        ck_assert_int_eq(stat(path, &status), 0);
-        ck_assert_uint_eq(status.st_mode & 0777, 0600);
-        command_expect(desk, FAILED, COMMAND("record", "export", path)); /* it is there already */
-        free(text);
-
-        text = export_to(desk, secret_path, "--secrets");
-        ck_assert_ptr_nonnull(strstr(text, "87654321"));
-        free(text);
-
-        {
-                _command_ twice = command_run(desk, USAGE, NULL, COMMAND("record", "import", secret_path));
-                _command_ again =
-                        command_run(desk, DONE, NULL, COMMAND("record", "import", secret_path, "--replace"));
-
-                command_expect_complaint(twice, "line 1: ");
-                command_expect_complaint(twice, "> See what went wrong, then start the import again");
-                command_expect_output(again, "1 record imported");
-                expect_no_secret(twice);
-                expect_no_secret(again);
-        }
-
-        command_expect(desk, DONE, COMMAND("record", "remove", STORY_V1, STORY_ID));
-        command_expect(desk, DONE, COMMAND("record", "import", secret_path));
-        story_expect_record(desk, STORY_V1, STORY_ID, "unissued", 0);
-        desk_close(desk);
-}
-END_TEST
-
-START_TEST(an_export_to_standard_output_is_nothing_but_records)
-{
-        Desk *desk = story_open(1);
-        const CommandManner manner = { .input = a_record };
-
-        story_enrol(desk, STORY_V1, STORY_ID);
-        command_free(command_run(desk, DONE, &manner, COMMAND("record", "put")));
-
-        _command_ all = command_run(desk, DONE, NULL, COMMAND("record", "export", "-"));
-        _command_ none =
-                command_run(desk, DONE, NULL, COMMAND("record", "export", "-", "--type", "staff-v2"));
-        _json_ records = command_json_lines(all);
-
-        ck_assert_uint_eq(json_array_size(records), 2);
-        command_expect_no(all, "24682468");
-        expect_no_secret(all);
-        ck_assert_str_eq(command_output(none), "");
-        desk_close(desk);
-}
-END_TEST
-
-START_TEST(a_reissue_is_requested_and_withdrawn)
-{
-        Desk *desk = open_issued();
-
-        command_expect(desk, USAGE, COMMAND("request", STORY_V1, STORY_ID)); /* without a reason */
-        command_expect(desk, DONE, COMMAND("request", STORY_V1, STORY_ID, "--reason", "worn out"));
-        command_expect(desk, REFUSED, COMMAND("request", STORY_V1, STORY_ID, "--reason", "worn out"));
-        story_expect_record(desk, STORY_V1, STORY_ID, "unissued", 1);
-
-        _command_ show = command_run(desk, DONE, NULL, COMMAND("record", "show", STORY_V1, STORY_ID));
-
-        command_expect_output(show, "worn out");
-        command_expect(desk, DONE, COMMAND("withdraw", STORY_V1, STORY_ID));
-        story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1);
-        command_expect(desk, REFUSED, COMMAND("withdraw", STORY_V1, STORY_ID));
         desk_close(desk);
 }
 END_TEST
@@ -296,7 +124,7 @@ START_TEST(a_reissue_is_followed_to_its_end_and_each_thing_to_do_is_said_once)
         command_expect_output(reissue, "Job 2 is done: staff-v1 00420017, issuance count 2, in reader");
         command_expect_complaint(reissue, "> Take the finished card out of");
         expect_each_line_once(command_complaint(reissue));
-        expect_no_secret(reissue);
+        command_expect_no_secret(reissue);
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 2);
         desk_close(desk);
 }
@@ -312,15 +140,15 @@ START_TEST(a_program_follows_a_reissue_by_json_lines)
         insert_blank(desk, 1, NEW_SERIAL);
         command_end(reissue, DONE);
         ck_assert_str_eq(command_complaint(reissue), "");
-        expect_no_secret(reissue);
+        command_expect_no_secret(reissue);
 
         _json_ events = command_json_lines(reissue);
         const json_t *last = json_array_get(events, json_array_size(events) - 1);
 
-        ck_assert_str_eq(text_of(json_array_get(events, 0), "event"), "changed");
-        ck_assert_str_eq(text_of(last, "event"), "finished");
-        ck_assert_str_eq(text_of(last, "state"), "done");
-        ck_assert_str_eq(text_of(json_object_get(last, "description"), "id"), STORY_ID);
+        ck_assert_str_eq(command_text(json_array_get(events, 0), "event"), "changed");
+        ck_assert_str_eq(command_text(last, "event"), "finished");
+        ck_assert_str_eq(command_text(last, "state"), "done");
+        ck_assert_str_eq(command_text(json_object_get(last, "description"), "id"), STORY_ID);
         desk_close(desk);
 }
 END_TEST
@@ -382,13 +210,13 @@ START_TEST(jobs_are_listed_shown_and_cancelled)
                 command_expect_output(jobs, "waiting-for-blank");
                 command_expect_no(jobs, STORY_ID); /* everyone may list */
                 ck_assert_uint_eq(json_array_size(rows), 2);
-                ck_assert_str_eq(text_of(json_array_get(rows, 1), "state"), "waiting-for-blank");
+                ck_assert_str_eq(command_text(json_array_get(rows, 1), "state"), "waiting-for-blank");
                 command_expect_output(show, STORY_ID);
                 command_expect_output(show, "not verifiable"); /* the access key, which no card tells */
-                ck_assert_str_eq(text_of(json_object_get(job, "description"), "new-serial"),
+                ck_assert_str_eq(command_text(json_object_get(job, "description"), "new-serial"),
                                  "A1A1A1A1A1A1A1A1");
-                expect_no_secret(show);
-                expect_no_secret(show_json);
+                command_expect_no_secret(show);
+                command_expect_no_secret(show_json);
         }
 
         command_expect(desk, DONE, COMMAND("job", "cancel", "2"));
@@ -561,8 +389,8 @@ START_TEST(monitor_shows_what_happens_until_ctrl_c)
 
         _json_ lines = command_json_lines(json);
 
-        ck_assert_str_eq(text_of(json_array_get(lines, 0), "service"), "running");
-        expect_no_secret(plain);
+        ck_assert_str_eq(command_text(json_array_get(lines, 0), "service"), "running");
+        command_expect_no_secret(plain);
         command_expect_no(plain, STORY_ID);
         command_expect_no(json, STORY_ID);
         desk_close(desk);
@@ -581,7 +409,7 @@ START_TEST(a_profile_is_explained_without_the_service_and_its_mistake_found)
         _json_ explained = command_json(json);
 
         command_expect_output(plain, "The ID is read:");
-        ck_assert_str_eq(text_of(explained, "file"), file);
+        ck_assert_str_eq(command_text(explained, "file"), file);
 
         desk_write(desk, "config/bad.yaml", "type: bad\nfrobnicate: 1\n");
         snprintf(file, sizeof(file), "%s", desk_path(desk, "config/bad.yaml"));
@@ -598,11 +426,6 @@ int main(void) {
         const TTest *const tests[] = {
                 the_service_its_readers_and_its_card_types_are_told_to_people_and_to_programs,
                 a_card_is_read_and_what_the_service_says_of_a_missing_one_is_repeated,
-                a_record_is_put_shown_found_listed_and_removed_and_its_secrets_are_withheld,
-                a_record_that_does_not_fit_is_refused_without_its_values_being_repeated,
-                records_are_exported_to_their_owner_alone_and_imported_again,
-                an_export_to_standard_output_is_nothing_but_records,
-                a_reissue_is_requested_and_withdrawn,
                 a_reissue_is_followed_to_its_end_and_each_thing_to_do_is_said_once,
                 a_program_follows_a_reissue_by_json_lines,
                 a_refused_reissue_says_why_once_exits_with_5_and_is_begun_anew_by_retry,
