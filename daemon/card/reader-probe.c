@@ -91,21 +91,10 @@ static int probe_session(Probe *probe, CardSession *session) {
         if (probe->want_device)
                 probe->device_path = usb_device_path(card_session_channel(session));
 
-        r = card_session_atr(session, &atr);
-
-        /* A reader that has just been plugged in may have a card in it that pcscd has powered, and whose ATR it does not
-         * know: a cold reset makes it ask. */
-        if (r >= 0 && atr.size == 0 && probe->atr.size == 0) {
-                r = card_session_reset(session, &probe->failure);
-                if (r < 0)
-                        return r;
-
-                r = card_session_atr(session, &atr);
-        }
-        if (r < 0)
+        if (card_session_atr(session, &atr) < 0)
                 return failure_no_memory(&probe->failure);
 
-        /* Where the reader does not tell the ATR, pcscd's own picture of it does. */
+        /* Where the driver does not tell the ATR (vpcd's does not), pcscd's own picture of the reader does. */
         if (atr.size > 0)
                 bytes_move(&probe->atr, &atr);
 

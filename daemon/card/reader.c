@@ -255,7 +255,14 @@ static void reader_update_use(Reader *reader, const WatchedReader *watched) {
 
         reader->mute = watched->mute;
         reader->exclusive = watched->exclusive;
-        if (!reader->present || looked_at)
+        if (!reader->present)
+                return;
+
+        /* pcscd may show a card before the card has answered to reset. */
+        if (watched->atr.size > 0)
+                bytes_assign(&reader->atr, bytes_span(&watched->atr));
+
+        if (looked_at)
                 return;
 
         if (reader->mute) {

@@ -193,6 +193,31 @@ START_TEST(a_reader_that_another_program_holds_is_busy_with_the_remedy_and_the_j
 }
 END_TEST
 
+/* The desk's driver tells no ATR as an attribute, so that it comes from pcscd's picture of the reader. */
+START_TEST(a_mute_card_is_named_and_is_read_as_soon_as_it_answers)
+{
+        Desk *desk = open_with_request(1);
+        const char *card = story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL);
+        char *message;
+
+        desk_remove(desk, 0);
+        story_wait_reader(desk, 0, "empty");
+        free(desk_slot_command(desk, 0, "mute"));
+        desk_insert(desk, 0, card);
+        story_wait_reader(desk, 0, "mute");
+        message = desk_call_refused(desk, desk_bus(desk), "UnknownCardType", "ReadCard", "s",
+                                    desk_reader_name(desk, 0));
+        ck_assert_ptr_nonnull(strstr(message, "does not answer"));
+
+        /* Another program has the card powered again: no card has moved, and this one answers now. */
+        free(desk_slot_command(desk, 0, "mute off"));
+        desk_reset_card(desk, 0);
+        story_wait_reader(desk, 0, "blank");
+        free(message);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_card_that_another_program_has_reset_is_written_all_the_same)
 {
         Desk *desk = open_with_request(2);
@@ -267,6 +292,7 @@ int main(void) {
                 a_job_cancelled_before_a_card_was_written_gives_its_count_back,
                 a_record_that_a_job_has_reserved_cannot_be_changed_removed_or_taken_by_another,
                 a_reader_that_another_program_holds_is_busy_with_the_remedy_and_the_job_goes_on_when_it_is_free,
+                a_mute_card_is_named_and_is_read_as_soon_as_it_answers,
                 a_card_that_another_program_has_reset_is_written_all_the_same,
                 the_job_goes_on_after_pcscd_was_restarted,
                 a_wrong_transport_code_is_sent_once_and_the_job_says_how_many_tries_are_left,

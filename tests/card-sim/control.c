@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The control socket's clients, and the table of commands. */
 #include "control.h"
+#include "plug.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -158,9 +159,10 @@ static void control_delay(Control *control, ControlClient *client, Slot *slot, c
 }
 
 static void control_mute(Control *control, ControlClient *client, Slot *slot, char **words) {
+        bool mute = !words[1] || strcmp(words[1], "off") != 0;
+
         (void) control;
-        slot->mute = !words[1] || strcmp(words[1], "off") != 0;
-        if (!slot->plug)
+        if (!slot->plug || plug_mark(slot->plug, "mute", slot->reader, mute) < 0)
                 return reply(client, "error the reader's driver cannot be told");
         reply(client, "ok");
 }

@@ -17,7 +17,7 @@
  *   flip ID OFFSET | flip off      whatever is stored there from now on, in the file or data object of that
  *                                  identifier (hexadecimal), has one bit wrong; in a record file, in every record
  *   delay MS                       each APDU takes that long
- *   mute [on|off]                  cards inserted from now on do not answer to reset
+ *   mute [on|off]                  cards do not answer to reset from now on
  *   trace FILE | trace off         appends a line for each APDU ("> ...", "< ...") and event ("# ...")
  *   quit                           ends the program */
 #ifndef CARD_SIM_CONTROL_H

@@ -68,8 +68,6 @@ int slot_insert(Slot *slot, const char *path) {
         if (r < 0)
                 return r;
         slot->card->flip = slot->flip;
-        if (slot->plug)
-                plug_mark(slot->plug, "mute", slot->reader, slot->mute);
         slot_note(slot, "# inserted %s", path);
         slot_power(slot);
         return 0;

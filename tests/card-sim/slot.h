@@ -24,7 +24,6 @@ typedef struct Slot {
 
         Card *card; /* NULL: empty */
         int vpcd;   /* -1: the reader has no power, or there is no card */
-        bool mute;
 
         Mishap removal, unplugging, failure, hold;
         bool held;          /* an APDU is being held: nothing is taken from the reader until slot_release() */
