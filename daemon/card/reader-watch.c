@@ -54,6 +54,7 @@ struct ReaderWatch {
         size_t count;
         DWORD plug_state;
         unsigned generations;
+        bool vanished; /* a reader was listed and gone when asked for: the next listing says what became of it */
 };
 
 /* A picture on its way to the main thread. */
@@ -200,7 +201,8 @@ static int entries_update(ReaderWatch *watch, const char *names) {
 
 /* Lists until two listings agree. Returns 0 and whether any reader came or went, or pcscd's code. */
 static LONG watch_list(ReaderWatch *watch, SCARDCONTEXT context, bool *ret_changed) {
-        *ret_changed = false;
+        *ret_changed = watch->vanished;
+        watch->vanished = false;
 
         for (unsigned i = 0; i < LISTINGS_MAX; i++) {
                 DWORD size = SCARD_AUTOALLOCATE;
@@ -246,6 +248,7 @@ static bool watch_take(ReaderWatch *watch, const SCARD_READERSTATE *states, bool
                 if (after & SCARD_STATE_UNKNOWN) {
                         entry->generation = ++watch->generations;
                         entry->state.dwCurrentState = SCARD_STATE_UNAWARE;
+                        watch->vanished = true;
                 }
         }
 
@@ -330,6 +333,9 @@ static void watch_follow(ReaderWatch *watch, SCARDCONTEXT context) {
 
                 if (code != SCARD_S_SUCCESS && code != SCARD_E_TIMEOUT)
                         return;
+
+                if (watch->vanished)
+                        continue;
 
                 if (untold || changed)
                         watch_post(watch, NULL, false);

@@ -18,13 +18,12 @@ typedef struct Pull {
 /* Holds when the job has lost its card, or is done. */
 static bool lost_or_done(Desk *desk, void *job) {
         char *state = desk_property(desk, job, DESK_JOB, "State");
-        char *error = desk_property(desk, job, DESK_JOB, "ErrorName");
         bool holds = strcmp(state, "done") == 0 ||
                      strcmp(state, "failed") == 0 || /* finish() says what is wrong */
-                     (strcmp(state, "waiting-for-blank") == 0 && *error);
+                     (strcmp(state, "waiting-for-blank") == 0 &&
+                      (!desk_is_plugged(desk, 1) || !desk_has_card(desk, 1)));
 
         free(state);
-        free(error);
         return holds;
 }
 
