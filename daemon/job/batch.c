@@ -164,7 +164,8 @@ static void batch_check_end(Job *batch) {
 
         failure_set(&failure, FAILURE_WRITE_FAILED,
                     "%" PRIu32 " of %" PRIu32
-                    " records were not issued; Describe says which, Retry takes them again.",
+                    " records were not issued. \"icreissuectl job show\" says which and why; when that is "
+                    "put right, \"icreissuectl job retry\" takes them again.",
                     tally.failed, tally.total);
         job_set_error(batch, &failure);
         batch_end(batch, JOB_FAILED);
