@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <ifdhandler.h>
 #include <poll.h>
+#include <pthread.h>
 #include <reader.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,11 @@ typedef struct Reader {
         unsigned number; /* on the desk; pcscd counts in its own way */
         int events;      /* datagrams: look again */
         Inner inner;
-        bool was_present;
-        bool absence_due; /* the connection broke: pcscd must see an empty reader before it sees the next card */
+        bool was_present; /* what the watching thread has been told last */
+        bool absence_due; /* the card went: that thread must see an empty reader before it sees the next card */
+        bool watched;
+        pthread_t
+                watcher; /* pcscd's event thread: others that ask (IFDPowerICC() does) must not take its news away */
 } Reader;
 
 static Reader readers[PLUG_READERS_MAX];
@@ -136,6 +140,8 @@ static RESPONSECODE wait_for_event(DWORD Lun, int timeout) {
 
         if (!reader)
                 return IFD_NO_SUCH_DEVICE;
+        reader->watcher = pthread_self();
+        reader->watched = true;
         watched = (struct pollfd){ .fd = reader->events, .events = POLLIN };
         (void) poll(&watched, 1, timeout);
         while (recv(reader->events, text, sizeof(text), MSG_DONTWAIT) >= 0)
@@ -249,23 +255,29 @@ RESPONSECODE IFDHTransmitToICC(DWORD Lun, SCARD_IO_HEADER SendPci, PUCHAR TxBuff
 RESPONSECODE IFDHICCPresence(DWORD Lun) {
         Reader *reader = reader_of(Lun);
         RESPONSECODE r;
+        bool watching;
 
         if (!reader)
                 return IFD_COMMUNICATION_ERROR;
         if (unplugged(reader))
                 return IFD_NO_SUCH_DEVICE;
+        watching = !reader->watched || pthread_equal(pthread_self(), reader->watcher);
         if (reader->absence_due) {
-                reader->absence_due = reader->was_present = false;
                 look_again(reader);
+                if (watching)
+                        reader->absence_due = reader->was_present = false;
                 return IFD_ICC_NOT_PRESENT;
         }
         r = reader->inner.presence(0);
         if (r == IFD_ICC_NOT_PRESENT &&
             !reader->was_present) /* a connection that ended unseen may be before the next */
                 r = reader->inner.presence(0);
-        if (r == IFD_ICC_NOT_PRESENT && reader->was_present)
+        if (r == IFD_ICC_NOT_PRESENT && reader->was_present) {
+                reader->absence_due = !watching;
                 look_again(reader);
-        reader->was_present = r == IFD_ICC_PRESENT;
+        }
+        if (watching)
+                reader->was_present = r == IFD_ICC_PRESENT;
         return r;
 }
 
