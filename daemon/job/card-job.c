@@ -402,9 +402,7 @@ static void on_inhibited(bool granted, void *userdata) {
         }
 
         engine_set_asleep(job->engine);
-        failure_set(
-                &failure, FAILURE_READER_BUSY,
-                "The machine is about to sleep or to shut down; the card will be written when it is awake again.");
+        engine_asleep_failure(&failure);
         card_lost(job, &failure);
 }
 

@@ -648,6 +648,12 @@ void engine_set_asleep(JobEngine *engine) {
                 log_event(LOG_INTERNAL, NULL, "There was no memory for a timer.");
 }
 
+void engine_asleep_failure(Failure *ret) {
+        failure_set(
+                ret, FAILURE_READER_BUSY,
+                "The machine is about to sleep or to shut down; the card will be written when it is awake again.");
+}
+
 static const ReadersObserver readers_observer = {
         .reader_added = on_reader_event,
         .reader_removed = on_reader_event,

@@ -209,6 +209,8 @@ bool job_is_busy(const Job *job);
 void engine_check_parked(JobEngine *engine);
 /* logind has refused an inhibitor: nothing is written until the machine is awake, or it is asked again. */
 void engine_set_asleep(JobEngine *engine);
+/* Why a card that is there is not written meanwhile: what the job shows until the machine is awake. */
+void engine_asleep_failure(Failure *ret);
 /* Stores another object of the engine's own (batch results, refused keys); a failure is logged. */
 void engine_store(JobEngine *engine, const char *key, const json_t *object);
 

@@ -302,6 +302,8 @@ static void check_blank(const Job *job, const char *type, const Reader *reader, 
         else if (!facts->blank && owner != job)
                 failure_set(ret, FAILURE_NOT_BLANK, "The card in %s is not blank; put a blank %s card in.",
                             reader_name(reader), type);
+        else if (job->engine->asleep)
+                engine_asleep_failure(ret);
 }
 
 /* The first thing in the way in the readers that the job may use. */

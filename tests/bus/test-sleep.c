@@ -124,6 +124,17 @@ static void expect_told(int told, char expected) {
         ck_assert_int_eq(is, expected);
 }
 
+/* Refusals that the daemon met when it asked again by its own clock may come first. */
+static void expect_held(int told) {
+        char is;
+
+        do
+                ck_assert_int_eq(read(told, &is, 1), 1);
+        while (is == 'x');
+
+        ck_assert_int_eq(is, 'h');
+}
+
 static void stop_logind(pid_t child, int told) {
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
@@ -164,9 +175,10 @@ START_TEST(no_card_is_begun_while_the_machine_goes_to_sleep_and_it_is_written_wh
         story_wait_error(desk, job, "ReaderBusy");
         story_wait_state(desk, job, "waiting-for-blank");
         story_wait_reader(desk, 0, "blank");
+        story_expect_property(desk, job, "ErrorName", DESK_INTERFACE ".Error.ReaderBusy");
         kill(logind, SIGUSR1);
         story_wait_done(desk, job);
-        expect_told(told, 'h');
+        expect_held(told);
         expect_told(told, 'r');
         stop_logind(logind, told);
         free(job);
