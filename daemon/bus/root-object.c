@@ -8,7 +8,7 @@
 #include "bus/reply.h"
 
 /* Goes up with each addition to the interfaces; nothing is ever changed or removed. */
-enum { API_VERSION = 1 };
+enum { API_VERSION = 2 };
 
 void root_object_card_inserted(Api *api, const char *reader_path, const char *type) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardInserted", "os", reader_path, type);
@@ -162,6 +162,13 @@ static const sd_bus_vtable root_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("ListCardTypes", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssas)", types),
                                 method_list_card_types, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+
+        SD_BUS_METHOD_WITH_ARGS("CheckStore", SD_BUS_NO_ARGS, SD_BUS_RESULT("o", job), method_check_store,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BackupStore", SD_BUS_ARGS("h", directory), SD_BUS_RESULT("o", job),
+                                method_backup_store, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RotateKey", SD_BUS_NO_ARGS, SD_BUS_RESULT("o", job), method_rotate_key,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_SIGNAL_WITH_ARGS("CardInserted", SD_BUS_ARGS("o", reader, "s", type), 0),
