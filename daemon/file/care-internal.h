@@ -13,11 +13,14 @@
 
 /* Where a rotation stands. */
 typedef struct Rotation {
-        uint32_t version; /* everything before `after` is under this one */
-        Bytes after;      /* an entry of the index; empty: at the beginning */
-        bool records_done;
-        uint64_t looked_at;
-        bool single; /* the key has this version only */
+        uint32_t version;   /* that everything is going to be under */
+        unsigned phase;     /* records, jobs, the end */
+        bool more;          /* the phase goes on */
+        Bytes after;        /* records: an entry of the index; empty: at the beginning */
+        uint64_t records;   /* looked at so far */
+        Bytes jobs;         /* their keys, each with its NUL */
+        size_t job_offset;  /* of the next one */
+        bool jobs_listed;
 } Rotation;
 
 struct Care {
@@ -65,10 +68,14 @@ int care_part_progress(double progress, void *part, Failure *failure);
 int care_do_check(Care *care, Failure *failure);
 int care_do_backup(Care *care, Failure *failure);
 
+/* care->count becomes the number of records that the snapshot says it has. */
+int care_count_records(Care *care, Failure *failure);
+
 /* --- care-rotate.c --- */
 
 /* Begins its first step, or the next. Main thread. Returns 0 or -ENOMEM. */
 int care_rotate_step(Care *care);
+void care_rotation_done(Rotation *rotation);
 
 /* --- care.c: for care-rotate.c --- */
 

@@ -28,7 +28,7 @@ static void care_free(Care *care) {
         store_snapshot_free(care->jobs);
         issuance_context_done(&care->context);
         cleanup_close(&care->directory);
-        bytes_done(&care->rotation.after);
+        care_rotation_done(&care->rotation);
         failure_done(&care->failure);
         free(care->advice);
         reissuing_file_unref(care->reissuing);
