@@ -3,7 +3,7 @@
  * Only for issuance-*.c, for import, export and transfer, and for care.c.
  *
  * The store's keys. "TYPE/ID": a record. All others begin with a dot: ".records", how many there are; ".indexed",
- * for which fields the index is complete (issuance-index.c); ".key-check/VERSION", how a wrong key is noticed
+ * for which fields the index is complete (index-state.h); ".key-check", how a wrong key is noticed
  * (key-check.h); ".index/...", the index's pages (index.h), whose entries are (\0 stands between the parts)
  *   r TYPE ID               one per record: listings go in this order
  *   u TYPE ID               a record whose flag says "unissued" and that no job has reserved
@@ -104,18 +104,20 @@ int issuance_entry(char kind, const char *type, const char *id, Bytes *ret);
 /* The key of the record that an entry is of; the caller owns and erases it. -EBADMSG for one that is no entry. */
 int issuance_entry_key(Span entry, char **ret);
 
-/* --- the store's other keys (issuance-index.c) --- */
+/* --- the store's other keys (issuance-own.c) --- */
 
-/* Calls `each` with every key beginning with a dot, but the index's pages, that a store of `records` records has
- * whose index was built whole for context->fields: for who writes a whole new store (import). */
+/* For who writes a whole new store (import): calls `each` with every key beginning with a dot, but the index's pages,
+ * that it is to have with `records` records and an index that was built whole for context->fields. Store thread, after
+ * the last record was taken over: versions of the key that are in use are those of the old store. */
 typedef int (*IssuanceOwnKey)(const char *key, Span value, void *userdata, Failure *failure);
-int issuance_own_keys(const IssuanceContext *context, uint64_t records, IssuanceOwnKey each, void *userdata,
-                      Failure *failure);
+int issuance_own_keys(IssuanceFile *file, const IssuanceContext *context, uint64_t records, IssuanceOwnKey each,
+                      void *userdata, Failure *failure);
 
 /* The number of records that the store says it has. Store thread, or before there is one. */
 int issuance_read_count(Store *store, uint64_t *ret, Failure *failure);
 
-/* After the store was given a whole new content with this many records; main thread. */
+/* After the store was given a whole new content with this many records; main thread. Completes the index where a Reload
+ * has come in between. */
 void issuance_file_renewed(IssuanceFile *file, uint64_t records);
 
 /* --- records in the store: store thread --- */
