@@ -38,6 +38,8 @@ struct Care {
         Worker *worker;
         StoreSnapshot *records, *jobs;
         IssuanceContext context; /* as of that moment */
+        uint64_t record_count;   /* what the issuance file says of itself */
+        bool index_complete;     /* for the fields too: it is, when the steps after a Reload have ended */
         int directory;           /* -1 */
 
         Rotation rotation;
@@ -67,9 +69,6 @@ int care_part_progress(double progress, void *part, Failure *failure);
 
 int care_do_check(Care *care, Failure *failure);
 int care_do_backup(Care *care, Failure *failure);
-
-/* care->count becomes the number of records that the snapshot says it has. */
-int care_count_records(Care *care, Failure *failure);
 
 /* --- care-rotate.c --- */
 

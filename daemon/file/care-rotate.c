@@ -52,15 +52,14 @@ static int on_entry(Span entry, void *userdata, Failure *failure) {
 
 static int run_records(Care *care, Failure *failure) {
         static const uint8_t records[] = { 'r', '\0' };
-        Store *store = care->issuance->store;
-        const IndexPages pages = { .fetch = fetch_page, .userdata = store };
+        const IndexPages pages = { .fetch = fetch_page, .userdata = care->issuance->store };
         _cleanup_(step_done) Step step = {};
         int r;
 
         r = index_scan(&pages, SPAN_OF_ARRAY(records), bytes_span(&care->rotation.after), on_entry, &step,
                        failure);
         for (size_t i = 0; r >= 0 && i < step.count; i++) {
-                r = issuance_reseal(&care->context, store, step.keys[i], failure);
+                r = issuance_reseal(care->issuance, step.keys[i], failure);
                 care->count += r > 0;
         }
         if (r < 0)
@@ -85,18 +84,17 @@ static int on_job(const char *key, void *userdata, Failure *failure) {
 
 static int run_jobs(Care *care, Failure *failure) {
         Rotation *rotation = &care->rotation;
-        Store *store = care->reissuing->store;
         int r = 0;
 
         if (!rotation->jobs_listed)
-                r = store_each(store, on_job, rotation, failure);
+                r = store_each(care->reissuing->store, on_job, rotation, failure);
 
         rotation->jobs_listed = true;
         for (unsigned i = 0; r >= 0 && i < STEP_KEYS && rotation->job_offset < rotation->jobs.size; i++) {
                 const char *key = (const char *) rotation->jobs.data + rotation->job_offset;
 
                 rotation->job_offset += strlen(key) + 1;
-                r = reissuing_reseal(care->context.keys, store, key, failure);
+                r = reissuing_reseal(care->reissuing, key, failure);
                 care->count += r > 0;
         }
 
@@ -106,11 +104,11 @@ static int run_jobs(Care *care, Failure *failure) {
 /* --- the end: the older versions are in use no more --- */
 
 static int run_retire_records(Care *care, Failure *failure) {
-        return key_check_retire(care->issuance->store, care->context.keys, failure);
+        return key_check_retire(care->issuance->store, care->issuance->on_store.keys, failure);
 }
 
 static int run_retire_jobs(Care *care, Failure *failure) {
-        return key_check_retire(care->reissuing->store, care->context.keys, failure);
+        return key_check_retire(care->reissuing->store, care->issuance->on_store.keys, failure);
 }
 
 static bool has_older(const SealKeys *keys) {
@@ -122,9 +120,10 @@ static bool has_older(const SealKeys *keys) {
 }
 
 static int advise(Care *care) {
-        uint32_t version = seal_keys_current(care->context.keys);
+        const SealKeys *keys = care->issuance->context.keys;
+        uint32_t version = seal_keys_current(keys);
 
-        if (has_older(care->context.keys))
+        if (has_older(keys))
                 return asprintf(&care->advice,
                                 "Nothing is sealed under a version before %" PRIu32 " any more: those may be "
                                 "removed from the key, unless a backup needs them.",
@@ -163,21 +162,25 @@ void care_rotation_done(Rotation *rotation) {
         rotation_restart(rotation, 0);
 }
 
-/* A Reload counts from the next step on. One that has brought a new version begins the rotation anew: what was sealed
- * meanwhile is under that one or under the one before, and is found so. */
-static void follow_reload(Care *care) {
-        uint32_t version;
+/* A Reload that has brought a new version begins the rotation anew: what was sealed meanwhile is under that one or under
+ * the one before, and is found so. */
+static bool follows_reload(Care *care) {
+        uint32_t version = seal_keys_current(care->issuance->on_store.keys);
 
-        issuance_context_done(&care->context);
-        care->context = issuance_context_copy(&care->issuance->context);
-        version = seal_keys_current(care->context.keys);
-        if (version != care->rotation.version)
-                rotation_restart(&care->rotation, version);
+        if (version == care->rotation.version)
+                return false;
+
+        rotation_restart(&care->rotation, version);
+        care->rotation.more = true;
+        return true;
 }
 
 static void run_step(void *userdata) {
         Care *care = userdata;
         int r;
+
+        if (follows_reload(care))
+                return;
 
         r = phases[care->rotation.phase].run(care, &care->failure);
         if (r < 0 && !failure_is_set(&care->failure))
@@ -222,7 +225,6 @@ int care_rotate_step(Care *care) {
         StoreTask task = { .run = run_step, .done = on_step, .failure = &care->failure, .userdata = care };
         int r;
 
-        follow_reload(care);
         task.store = phases[care->rotation.phase].jobs ? care->reissuing->store : care->issuance->store;
         r = store_thread_submit(care->issuance->thread, &task);
         if (r < 0)

@@ -175,13 +175,44 @@ static void on_worked(void *userdata) {
         care_end(userdata);
 }
 
-static void take_snapshots(void *userdata) {
+/* Whether ".indexed" is what it would be of an index that is complete. */
+static int on_own_key(const char *key, Span value, void *userdata, Failure *failure) {
         Care *care = userdata;
+        _cleanup_bytes_ Bytes stored = {};
         int r;
 
-        r = store_snapshot(care->issuance->store, &care->records, &care->failure);
+        if (!streq(key, ".indexed"))
+                return 0;
+
+        r = store_fetch(care->issuance->store, key, &stored, failure);
+        if (r == -ENOENT)
+                return 0;
+
+        care->index_complete = r >= 0 && span_equal(bytes_span(&stored), value);
+        return r;
+}
+
+static int take_snapshots(Care *care, Failure *failure) {
+        IssuanceFile *file = care->issuance;
+        int r;
+
+        care->context = issuance_context_copy(&file->on_store);
+        r = issuance_read_count(file->store, &care->record_count, failure);
         if (r >= 0)
-                (void) store_snapshot(care->reissuing->store, &care->jobs, &care->failure);
+                r = issuance_own_keys(file, &care->context, care->record_count, on_own_key, care, failure);
+        if (r >= 0)
+                r = store_snapshot(file->store, &care->records, failure);
+        if (r >= 0)
+                r = store_snapshot(care->reissuing->store, &care->jobs, failure);
+
+        return r;
+}
+
+static void run_snapshots(void *userdata) {
+        Care *care = userdata;
+
+        if (take_snapshots(care, &care->failure) < 0 && !failure_is_set(&care->failure))
+                failure_no_memory(&care->failure);
 }
 
 static void on_snapshots(void *userdata) {
@@ -209,7 +240,6 @@ static int care_new(IssuanceFile *issuance, ReissuingFile *reissuing, CareCallba
         care->directory = -1;
         care->issuance = issuance_file_ref(issuance);
         care->reissuing = reissuing_file_ref(reissuing);
-        care->context = issuance_context_copy(&issuance->context);
         care->callback = callback;
         care->userdata = userdata;
         r = sd_event_add_defer(store_thread_event(issuance->thread), &care->ending, on_ending, care);
@@ -225,7 +255,7 @@ static int care_new(IssuanceFile *issuance, ReissuingFile *reissuing, CareCallba
 /* `alone`: no other task's changes, uncommitted still, are between the two snapshots. */
 static int begin_work(Care *care, int (*work)(Care *care, Failure *failure), Failure *failure) {
         const StoreTask task = {
-                .run = take_snapshots,
+                .run = run_snapshots,
                 .done = on_snapshots,
                 .failure = &care->failure,
                 .store = care->issuance->store,
