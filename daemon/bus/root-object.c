@@ -112,18 +112,26 @@ static int method_list_card_types(sd_bus_message *message, void *userdata, sd_bu
         return sd_bus_message_send(answer);
 }
 
-static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static void on_reloaded(const Failure *failure, void *userdata) {
+        _cleanup_(reply_freep) Reply *reply = userdata;
+
+        publisher_say(reply->api->root, API_PATH);
+        reply_end(reply, failure_is_set(failure) ? reply_failure(reply, failure)
+                                                 : sd_bus_reply_method_return(reply->message, NULL));
+}
+
+static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_) {
         const Published *published = userdata;
         const ApiParts *parts = published->api->parts;
-        _cleanup_failure_ Failure failure = {};
+        Reply *reply;
         int r;
 
-        r = parts->reload(parts->userdata, &failure);
+        r = reply_new(published->api, message, &reply);
         if (r < 0)
-                return error_set_failure(error, r, &failure);
+                return r;
 
-        publisher_say(published->api->root, published->path);
-        return sd_bus_reply_method_return(message, NULL);
+        parts->reload(on_reloaded, reply, parts->userdata);
+        return 1;
 }
 
 static const sd_bus_vtable root_vtable[] = {

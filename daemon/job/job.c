@@ -65,6 +65,9 @@ Job *job_free(Job *job) {
         if (!job)
                 return NULL;
 
+        if (job->care)
+                care_abandon(job->care);
+
         sd_event_source_disable_unref(job->timer);
         cleanup_close(&job->descriptor);
         batch_records_free(job);
