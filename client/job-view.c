@@ -75,8 +75,10 @@ static char *tally_text(const char *path, const char *kind, const json_t *descri
         static const struct {
                 const char *kind, *member, *what;
         } rows[] = {
-                { "import", "transferred", "imported" }, { "export", "transferred", "exported" },
-                { "backup", "transferred", "copied" },   { "check", "checked", "checked, all whole" },
+                { "import", "transferred", "imported" },
+                { "export", "transferred", "exported" },
+                { "backup", "transferred", "copied" },
+                { "check", "checked", "checked, all whole" },
                 { "rotate-key", "resealed", "or jobs sealed anew" },
         };
         long long job = (long long) job_number_from_path(path), count = 0;

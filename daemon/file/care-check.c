@@ -149,7 +149,8 @@ static int on_job_key(const char *key, void *userdata, Failure *failure) {
                 return r;
 
         if (key[0] != '.') {
-                r = reissuing_parse_stored(check->care->context.keys, key, bytes_span(&text), &object, failure);
+                r = reissuing_parse_stored(check->care->context.keys, key, bytes_span(&text), &object,
+                                           failure);
                 json_decref(object);
                 if (r < 0)
                         return r;

@@ -13,13 +13,13 @@
 
 /* Where a rotation stands. */
 typedef struct Rotation {
-        uint32_t version;   /* that everything is going to be under */
-        unsigned phase;     /* records, jobs, the end */
-        bool more;          /* the phase goes on */
-        Bytes after;        /* records: an entry of the index; empty: at the beginning */
-        uint64_t records;   /* looked at so far */
-        Bytes jobs;         /* their keys, each with its NUL */
-        size_t job_offset;  /* of the next one */
+        uint32_t version;  /* that everything is going to be under */
+        unsigned phase;    /* records, jobs, the end */
+        bool more;         /* the phase goes on */
+        Bytes after;       /* records: an entry of the index; empty: at the beginning */
+        uint64_t records;  /* looked at so far */
+        Bytes jobs;        /* their keys, each with its NUL */
+        size_t job_offset; /* of the next one */
         bool jobs_listed;
 } Rotation;
 
@@ -28,8 +28,9 @@ struct Care {
         ReissuingFile *reissuing;
         CareCallback callback; /* NULL once nobody hears it */
         void *userdata;
-        sd_event_source *ending; /* the last news come from the event loop, where everything can be released */
-        bool submitted;          /* a task is with the store thread */
+        sd_event_source
+                *ending; /* the last news come from the event loop, where everything can be released */
+        bool submitted;  /* a task is with the store thread */
         bool abandoned;
         atomic_bool cancelled;
 

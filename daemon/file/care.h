@@ -20,17 +20,17 @@ typedef void (*CareCallback)(const CareNews *news, void *userdata);
 
 /* Verifies everything of both files: store_snapshot_verify(), each record parsed and each of its seals opened, and
  * the index held against the records. */
-int care_check(IssuanceFile *issuance, ReissuingFile *reissuing, CareCallback callback, void *userdata, Care **ret,
-               Failure *failure);
+int care_check(IssuanceFile *issuance, ReissuingFile *reissuing, CareCallback callback, void *userdata,
+               Care **ret, Failure *failure);
 
 /* Both files as of one moment of the main thread, into a directory (descriptor, taken over). */
-int care_backup(IssuanceFile *issuance, ReissuingFile *reissuing, int directory, CareCallback callback, void *userdata,
-                Care **ret, Failure *failure);
+int care_backup(IssuanceFile *issuance, ReissuingFile *reissuing, int directory, CareCallback callback,
+                void *userdata, Care **ret, Failure *failure);
 
 /* Seals anew, in small steps between other work, whatever is not under the current key; after a crash the next call
  * goes on with what is left. When it ends nothing needs the older versions any more. */
-int care_rotate(IssuanceFile *issuance, ReissuingFile *reissuing, CareCallback callback, void *userdata, Care **ret,
-                Failure *failure);
+int care_rotate(IssuanceFile *issuance, ReissuingFile *reissuing, CareCallback callback, void *userdata,
+                Care **ret, Failure *failure);
 
 /* FAILURE_CANCELLED follows as the last news, unless it has ended before. */
 void care_cancel(Care *care);

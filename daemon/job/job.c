@@ -9,8 +9,8 @@
 #include "job/job-private.h"
 
 static const char *const kind_names[_JOB_KIND_MAX] = {
-        [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",   [JOB_BATCH] = "batch",
-        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export", [JOB_CHECK] = "check",
+        [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",           [JOB_BATCH] = "batch",
+        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export",         [JOB_CHECK] = "check",
         [JOB_BACKUP] = "backup",   [JOB_ROTATE_KEY] = "rotate-key",
 };
 

@@ -17,7 +17,7 @@ typedef enum JobKind {
         JOB_BATCH,
         JOB_IMPORT,
         JOB_EXPORT,
-        JOB_CHECK,      /* care of the stores */
+        JOB_CHECK, /* care of the stores */
         JOB_BACKUP,
         JOB_ROTATE_KEY,
         _JOB_KIND_MAX,

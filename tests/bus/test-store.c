@@ -375,7 +375,8 @@ START_TEST(the_key_is_changed_while_a_card_is_reissued)
         job = start(desk, "RotateKey");
         story_wait_done(desk, job);
         expect_words(desk, job, "Advice", "before 2");
-        ck_assert_uint_ge(described(desk, job, "resealed"), 12); /* the records, and the job that writes a card */
+        ck_assert_uint_ge(described(desk, job, "resealed"),
+                          12); /* the records, and the job that writes a card */
         free(job);
 
         desk_release_card(desk, 1);

@@ -240,7 +240,8 @@ START_TEST(an_issuance_file_whose_key_is_lost_is_given_no_other)
         Root root = root_new(false);
         char path[512];
 
-        ck_assert_int_eq(make_key(&root, "--file", ICREISSUE_STATE_DIR "/issuance.current"), 0); /* its folders */
+        ck_assert_int_eq(make_key(&root, "--file", ICREISSUE_STATE_DIR "/issuance.current"),
+                         0); /* its folders */
         ck_assert_int_ne(make_key(&root, NULL, NULL), 0);
         ck_assert(!is_there(&root, PLAIN));
         ck_assert_int_eq(unlink(below(&root, ICREISSUE_STATE_DIR "/issuance.current", path)), 0);
