@@ -8,16 +8,24 @@
 
 #include <systemd/sd-event.h>
 
+#include "file/issuance-fields.h"
 #include "file/record.h"
+#include "file/seal.h"
 
 typedef struct IssuanceFile IssuanceFile;
 typedef struct StoreThread StoreThread;
 
-/* Opens DIRECTORY/issuance.gdbm, made where it is missing (mode 0600). Blocking; before the service is announced.
- * `thread` does its work, and outlives it. STORE_FAILED names the file and what to do. */
-int issuance_file_open(StoreThread *thread, const char *directory, IssuanceFile **ret, Failure *failure);
+/* Opens the store "issuance" of DIRECTORY, made where it is missing (mode 0600). Blocking; before the service is
+ * announced. `thread` does its work, and outlives it. keys and fields are referenced. STORE_FAILED names the file and
+ * what to do; with -ENOKEY where the keys are not those of this file: nothing was written then. */
+int issuance_file_open(StoreThread *thread, const char *directory, SealKeys *keys, IssuanceFields *fields,
+                       IssuanceFile **ret, Failure *failure);
 IssuanceFile *issuance_file_close(IssuanceFile *file);
 DEFINE_CLEANUP(IssuanceFile *, issuance_file_close)
+
+/* Other fields are secret or indexed from now on: for what is called after this. A record is sealed as they say at its
+ * next change; the index is completed in the background. Returns 0 or -ENOMEM, with nothing changed. */
+int issuance_file_set_fields(IssuanceFile *file, IssuanceFields *fields);
 
 /* The number of records, as of the last answer. */
 uint64_t issuance_file_count(const IssuanceFile *file);
@@ -91,11 +99,13 @@ typedef void (*RowsDone)(const RecordRow *rows, size_t count, const char *next_c
 int issuance_file_list(IssuanceFile *file, const char *type, const char *cursor, uint32_t limit,
                        RowsDone done, void *userdata);
 
-/* Records whose field has exactly that value (one of them, in a list field). At most 1000. */
+/* Records of the types that index `field` whose value is exactly that (one of them, in a list field). At most 1000.
+ * While the index is not complete for a type the type's records are gone through, in steps between other work. */
 int issuance_file_find(IssuanceFile *file, const char *field, const char *value, RowsDone done,
                        void *userdata);
 
-/* Records whose flag says "unissued" and that no job has reserved: for batches. */
+/* Records whose flag says "unissued" and that no job has reserved: for batches. In steps, too: one that is requested or
+ * reserved meanwhile may or may not be among them. */
 int issuance_file_requested(IssuanceFile *file, RowsDone done, void *userdata);
 
 /* Held against each record of an import, on the import's own thread. The record's fields may not be quoted. */

@@ -12,7 +12,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/failure.h"
-#include "file/reissuing-file.h"
+#include "file/store-thread.h"
 
 typedef struct Place {
         char directory[64];
