@@ -21,8 +21,9 @@ typedef struct Store Store;
 
 /* One key of a change set. */
 typedef struct StoreChange {
-        const char *key;   /* 1 to STORE_KEY_MAX bytes; not beginning with "@", which are the store's own */
-        const Span *value; /* at most STORE_VALUE_MAX bytes; NULL: remove (a key that is not there is no failure) */
+        const char *key; /* 1 to STORE_KEY_MAX bytes; not beginning with "@", which are the store's own */
+        const Span *
+                value; /* at most STORE_VALUE_MAX bytes; NULL: remove (a key that is not there is no failure) */
 } StoreChange;
 
 /* segment_size: bytes of log after which a checkpoint is begun in the background; 0: the usual 4 MiB. What is
