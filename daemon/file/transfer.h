@@ -81,7 +81,4 @@ ssize_t transfer_read(Transfer *transfer, void *buffer, size_t size, Failure *fa
  * written. */
 int transfer_write(Transfer *transfer, Span span, Failure *failure);
 
-/* Cancels all and waits for their workers; those on the store thread end there. */
-void transfers_end(IssuanceFile *file);
-
 #endif
