@@ -125,6 +125,10 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure);
 int job_pause(Job *job, JobAnswer done, void *userdata, Failure *failure);
 int job_resume(Job *job, JobAnswer done, void *userdata, Failure *failure);
 
+/* What the issuance file must know of the catalogue's card types: which fields are secret, which are indexed. Returns 0 or
+ * -ENOMEM. */
+int job_engine_fields(const Catalogue *catalogue, IssuanceFields **ret);
+
 /* PutRecord: holds the record against its type's profile, then puts it. `object` is the record's JSON. */
 int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done,
                           void *userdata, Failure *failure);
