@@ -27,6 +27,7 @@ Config *config_free(Config *config) {
 
         free(config->readers);
         free(config->station);
+        free(config->issuance_key);
         free(config);
         return NULL;
 }
@@ -129,6 +130,25 @@ static int read_number(YamlNode root, const char *key, unsigned maximum, unsigne
         return 0;
 }
 
+static int read_key_file(Config *config, YamlNode node, Failure *failure) {
+        static const char expected[] = "the absolute path of the key file";
+        const char *path;
+        int r;
+
+        if (!yaml_present(node))
+                return 0;
+
+        r = yaml_read_text(node, expected, &path, failure);
+        if (r < 0)
+                return r;
+
+        if (path[0] != '/')
+                return yaml_complain(node, failure, expected);
+
+        config->issuance_key = strdup(path);
+        return config->issuance_key ? 0 : failure_no_memory(failure);
+}
+
 static int read_rest(Config *config, YamlNode root, Failure *failure) {
         YamlNode role = yaml_find(root, "role"), automatic = yaml_find(root, "automatic");
         YamlNode two_person = yaml_find(root, "two-person");
@@ -156,8 +176,9 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
 }
 
 static int read_file(Config *config, YamlNode root, Failure *failure) {
-        static const char *const keys[] = { "role",      "station",       "readers",    "automatic",
-                                            "job-limit", "spoiled-limit", "two-person", NULL };
+        static const char *const keys[] = { "role",       "station",      "readers",
+                                            "automatic",  "job-limit",    "spoiled-limit",
+                                            "two-person", "issuance-key", NULL };
         int r;
 
         if (!yaml_present(root))
@@ -170,6 +191,8 @@ static int read_file(Config *config, YamlNode root, Failure *failure) {
                 r = read_station(config, yaml_find(root, "station"), failure);
         if (r >= 0)
                 r = read_readers(config, yaml_find(root, "readers"), failure);
+        if (r >= 0)
+                r = read_key_file(config, yaml_find(root, "issuance-key"), failure);
         if (r >= 0)
                 r = read_rest(config, root, failure);
 
