@@ -12,6 +12,7 @@
 #ifndef ICREISSUE_FILE_ISSUANCE_INTERNAL_H
 #define ICREISSUE_FILE_ISSUANCE_INTERNAL_H
 
+#include "file/change-set.h"
 #include "file/index.h"
 #include "file/issuance-fields.h"
 #include "file/issuance-file.h"
@@ -48,11 +49,15 @@ struct IssuanceFile {
         Transfer *transfers;      /* those whose workers are not yet released */
         bool closing;             /* work that goes on in steps ends with the step under way */
         bool completing;          /* a step that completes the index is under way */
+        bool complete_again;      /* there is a reason that this step may not know */
         bool incomplete;          /* the index, as of the last answer */
 };
 
 IssuanceFile *issuance_file_ref(IssuanceFile *file);
 IssuanceFile *issuance_file_unref(IssuanceFile *file);
+
+/* Cancels all transfers and waits for their workers; those on the store thread end there (transfer.c). */
+void transfers_end(IssuanceFile *file);
 
 /* --- keys (issuance-record.c) --- */
 
@@ -66,12 +71,21 @@ const char *record_key_id(const char *key);
 /* Orders keys by type, then ID, both bytewise: as "r" entries of the index. */
 int record_key_compare(const char *a, const char *b);
 
-/* --- records as stored (issuance-stored.c): on any thread --- */
+/* --- records as stored (issuance-stored.c, issuance-entry.c): on any thread --- */
 
 /* Parses what the store holds and opens its seals. STORE_FAILED where it is no record, or not the one of that key,
  * or where a seal cannot be opened. A field is taken from where it stands, sealed or in the clear. */
 int issuance_parse_stored(const IssuanceContext *context, const char *key, Span text, Record **ret,
                           Failure *failure);
+
+/* Parses a line of an import: fields may stand in it sealed, as an export wrote them. INVALID_ARGS for what is no record,
+ * and for a seal that cannot be opened. */
+int issuance_parse_line(const IssuanceContext *context, Span text, Record **ret, Failure *failure);
+
+/* Parses what the store holds without opening its seals: the record lacks those fields. ret_sealed (may be NULL) gets
+ * them as they are, or NULL; the caller owns it. Returns 0; with no failure set -EBADMSG where it is no record, or not
+ * the one of that key, or -ENOMEM. */
+int issuance_parse_public(const char *key, Span text, Record **ret, json_t **ret_sealed);
 
 /* The record's text as it is stored, with secret fields sealed anew; the caller owns and erases it. INVALID_ARGS
  * where the record in the clear is larger than RECORD_SIZE_MAX less `headroom`. */
@@ -92,7 +106,8 @@ typedef int (*IssuanceEntry)(Span entry, void *userdata, Failure *failure);
 int issuance_index_entries(const IssuanceContext *context, const Record *record, IssuanceEntry each,
                            void *userdata, Failure *failure);
 
-/* Those of one field alone. */
+/* Those that do not depend on fields, and those of one field alone. */
+int issuance_plain_entries(const Record *record, IssuanceEntry each, void *userdata, Failure *failure);
 int issuance_field_entries(const Record *record, const char *field, IssuanceEntry each, void *userdata,
                            Failure *failure);
 
@@ -101,17 +116,20 @@ int issuance_field_entries(const Record *record, const char *field, IssuanceEntr
 int issuance_field_prefix(const char *type, const char *field, const char *value, Bytes *ret);
 int issuance_entry(char kind, const char *type, const char *id, Bytes *ret);
 
+/* The "r" entry of the record with that key; appended. Returns 0 or -ENOMEM. */
+int issuance_key_entry(const char *key, Bytes *ret);
+
 /* The key of the record that an entry is of; the caller owns and erases it. -EBADMSG for one that is no entry. */
 int issuance_entry_key(Span entry, char **ret);
 
-/* --- the store's other keys (issuance-own.c) --- */
+/* --- the store's other keys (issuance-apply.c) --- */
 
 /* For who writes a whole new store (import): calls `each` with every key beginning with a dot, but the index's pages,
  * that it is to have with `records` records and an index that was built whole for context->fields. Store thread, after
  * the last record was taken over: versions of the key that are in use are those of the old store. */
 typedef int (*IssuanceOwnKey)(const char *key, Span value, void *userdata, Failure *failure);
-int issuance_own_keys(IssuanceFile *file, const IssuanceContext *context, uint64_t records, IssuanceOwnKey each,
-                      void *userdata, Failure *failure);
+int issuance_own_keys(IssuanceFile *file, const IssuanceContext *context, uint64_t records,
+                      IssuanceOwnKey each, void *userdata, Failure *failure);
 
 /* The number of records that the store says it has. Store thread, or before there is one. */
 int issuance_read_count(Store *store, uint64_t *ret, Failure *failure);
@@ -120,7 +138,7 @@ int issuance_read_count(Store *store, uint64_t *ret, Failure *failure);
  * has come in between. */
 void issuance_file_renewed(IssuanceFile *file, uint64_t records);
 
-/* --- records in the store: store thread --- */
+/* --- records in the store (issuance-apply.c): store thread --- */
 
 /* -ENOENT, with no failure set, where there is none. */
 int issuance_fetch(IssuanceFile *file, const char *key, Record **ret, Failure *failure);
@@ -130,6 +148,10 @@ int issuance_fetch(IssuanceFile *file, const char *key, Record **ret, Failure *f
 int issuance_apply(IssuanceFile *file, const Record *before, const Record *after, size_t headroom,
                    Failure *failure);
 
+/* The same into a change set that has other changes too. After a failure the set must not be applied. */
+int issuance_change(IssuanceFile *file, ChangeSet *set, const Record *before, const Record *after,
+                    size_t headroom, Failure *failure);
+
 /* Removes a record that cannot be read, and all that the index has of it. */
 int issuance_apply_damaged(IssuanceFile *file, const char *key, Failure *failure);
 
@@ -137,6 +159,14 @@ int issuance_apply_damaged(IssuanceFile *file, const char *key, Failure *failure
  * where nothing was to do, also for a key that is not there or no record's. Other errors: STORE_FAILED, NO_MEMORY.
  * For a key rotation (care.c), which ends with key_check_retire() of both stores. */
 int issuance_reseal(IssuanceFile *file, const char *key, Failure *failure);
+
+/* --- completing the index (issuance-index.c) --- */
+
+/* Finds out whether the index is complete; where there are no records it is. Before there are tasks. */
+int issuance_open_index(IssuanceFile *file, Failure *failure);
+
+/* Begins to complete it in the background, unless that is under way. Main thread. */
+void issuance_complete_index(IssuanceFile *file);
 
 /* --- shared by record methods and import (issuance-record.c) --- */
 

@@ -37,10 +37,11 @@ static int check_line(const char *line, const SealKeys *keys, const char *what, 
                                    "The %s's key check is damaged. Restore the file from a backup.", what);
 
         if (!seal_keys_has(keys, version)) {
-                failure_set(failure, FAILURE_STORE_FAILED,
-                            "The %s holds secrets under version %u of the key, which the key file does not have. Put "
-                            "that version back into the key file; it can go when icreissuectl store rotate-key has ended.",
-                            what, version);
+                failure_set(
+                        failure, FAILURE_STORE_FAILED,
+                        "The %s holds secrets under version %u of the key, which the key file does not have. Put "
+                        "that version back into the key file; it can go when icreissuectl store rotate-key has ended.",
+                        what, version);
                 return -ENOKEY;
         }
 
@@ -48,10 +49,11 @@ static int check_line(const char *line, const SealKeys *keys, const char *what, 
         if (r == -ENOMEM)
                 return failure_no_memory(failure);
         if (r < 0) {
-                failure_set(failure, FAILURE_STORE_FAILED,
-                            "Version %u of the key file is not the key that the %s was sealed with. Nothing was changed. "
-                            "Put the station's own key file back, or the files that belong to this one.",
-                            version, what);
+                failure_set(
+                        failure, FAILURE_STORE_FAILED,
+                        "Version %u of the key file is not the key that the %s was sealed with. Nothing was changed. "
+                        "Put the station's own key file back, or the files that belong to this one.",
+                        version, what);
                 return -ENOKEY;
         }
 
@@ -59,7 +61,8 @@ static int check_line(const char *line, const SealKeys *keys, const char *what, 
 }
 
 /* text has a NUL after its end, and is written to. */
-static int check_lines(char *text, const SealKeys *keys, const char *what, bool *ret_has_current, Failure *failure) {
+static int check_lines(char *text, const SealKeys *keys, const char *what, bool *ret_has_current,
+                       Failure *failure) {
         for (char *next = text, *line; (line = strsep(&next, "\n"));) {
                 int r;
 

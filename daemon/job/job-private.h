@@ -110,7 +110,8 @@ struct Job {
         /* import, export */
         Transfer *transfer;
         int descriptor; /* until it begins; -1 */
-        bool replace, secrets;
+        ImportMode mode;
+        bool sealed;
         uint64_t transferred; /* records so far */
 
         unsigned journaling; /* transitions being made durable: nothing else may begin */
