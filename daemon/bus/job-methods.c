@@ -142,24 +142,22 @@ int method_start_batch(sd_bus_message *message, void *userdata, sd_bus_error *er
 int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const Published *published = userdata;
         Api *api = published->api;
-        _cleanup_close_ int descriptor = -1;
         _cleanup_(reply_freep) Reply *reply = NULL;
         _cleanup_failure_ Failure failure = {};
-        bool replace = false;
-        const Option options[] = { { "replace", 'b', &replace } };
+        ImportArguments arguments;
         int r;
 
-        r = descriptor_read(message, O_RDONLY, &descriptor, &failure);
-        if (r >= 0)
-                r = options_read(message, options, ELEMENTS(options), &failure);
+        r = import_arguments_read(message, &arguments, &failure);
         if (r < 0)
                 return error_set_failure(error, r, &failure);
 
         r = reply_new(api, message, &reply);
-        if (r < 0)
+        if (r < 0) {
+                close(arguments.descriptor);
                 return r;
+        }
 
-        r = job_engine_import(api->parts->engine, TAKE_FD(descriptor), replace,
+        r = job_engine_import(api->parts->engine, arguments.descriptor, arguments.mode,
                               authority_caller(api->authority, message), on_job, reply, &failure);
         return reply_expect(&reply, r, &failure, error);
 }
@@ -182,7 +180,7 @@ int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error 
                 return r;
         }
 
-        r = job_engine_export(api->parts->engine, arguments.descriptor, arguments.type, arguments.secrets,
+        r = job_engine_export(api->parts->engine, arguments.descriptor, arguments.type, arguments.sealed,
                               authority_caller(api->authority, message), on_job, reply, &failure);
         return reply_expect(&reply, r, &failure, error);
 }

@@ -129,11 +129,12 @@ static int check_index(Check *check, Failure *failure) {
         if (sum_equal(&check->expected, &check->indexed))
                 return 0;
 
-        return failure_set(failure, FAILURE_STORE_FAILED,
-                           "The index of the issuance file does not fit its records: it has %" PRIu64
-                           " entries, and %" PRIu64 " are due. The records are whole: export them with their "
-                           "secrets, and import that with --replace, which makes the index anew.",
-                           check->indexed.count, check->expected.count);
+        return failure_set(
+                failure, FAILURE_STORE_FAILED,
+                "The index of the issuance file does not fit its records: it has %" PRIu64
+                " entries, and %" PRIu64 " are due. The records are whole: export them (record export "
+                "--sealed) and import that (record import --mode replace), which makes the index anew.",
+                check->indexed.count, check->expected.count);
 }
 
 /* --- jobs --- */

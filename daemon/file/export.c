@@ -72,7 +72,9 @@ static int export_secrets(const Export *export, const char *key, Span text, Reco
 
         json_decref(*sealed);
         *sealed = NULL;
-        return issuance_parse_public(key, span_of_string(again), &without, sealed) < 0 ? failure_no_memory(failure) : 0;
+        return issuance_parse_public(key, span_of_string(again), &without, sealed) < 0
+                       ? failure_no_memory(failure)
+                       : 0;
 }
 
 /* What leaves the file: no reservation, which is of this file's time and place, and no secret but under its seal. */
@@ -83,10 +85,11 @@ static int export_format(const Export *export, const char *key, Span text, char 
 
         r = issuance_parse_public(key, text, &record, &sealed);
         if (r == -EBADMSG)
-                return failure_set(failure, FAILURE_STORE_FAILED,
-                                   "A record of type %.*s is damaged. Remove and enrol it again, or restore the issuance "
-                                   "file from a backup.",
-                                   (int) strcspn(key, "/"), key);
+                return failure_set(
+                        failure, FAILURE_STORE_FAILED,
+                        "A record of type %.*s is damaged. Remove and enrol it again, or restore the issuance "
+                        "file from a backup.",
+                        (int) strcspn(key, "/"), key);
         if (r < 0)
                 return failure_no_memory(failure);
 
@@ -128,7 +131,8 @@ static int write_record(const char *key, void *userdata, Failure *failure) {
         if (r < 0)
                 return r;
 
-        if (bytes_append(&export->text, span_of_string(text)) < 0 || bytes_append_byte(&export->text, '\n') < 0)
+        if (bytes_append(&export->text, span_of_string(text)) < 0 ||
+            bytes_append_byte(&export->text, '\n') < 0)
                 return failure_no_memory(failure);
 
         transfer->records++;
@@ -138,7 +142,8 @@ static int write_record(const char *key, void *userdata, Failure *failure) {
         r = export_flush(transfer, failure);
         if (r >= 0)
                 transfer_tell(transfer, (double) export->visited /
-                                                (double) MAX_OF(store_snapshot_count(export->snapshot), export->visited));
+                                                (double) MAX_OF(store_snapshot_count(export->snapshot),
+                                                                export->visited));
 
         return r;
 }

@@ -44,8 +44,8 @@ static int minus_entry(Span entry, void *userdata, Failure *failure) {
 
 /* --- records that are imported --- */
 
-static int put_decided(Import *import, const char *key, const ImportItem *item, const ImportDecision *decision,
-                       Failure *failure) {
+static int put_decided(Import *import, const char *key, const ImportItem *item,
+                       const ImportDecision *decision, Failure *failure) {
         _cleanup_string_erase_ char *text = NULL;
         int r;
 
@@ -64,7 +64,9 @@ static int put_decided(Import *import, const char *key, const ImportItem *item, 
         if (r >= 0)
                 r = issuance_index_entries(&import->context, decision->before, minus_entry, import, failure);
 
-        return r < 0 ? r : issuance_index_entries(&import->context, decision->record, plus_entry, import, failure);
+        return r < 0 ? r
+                     : issuance_index_entries(&import->context, decision->record, plus_entry, import,
+                                              failure);
 }
 
 static int load_line(Transfer *transfer, const char *key, const ImportItem *item, Failure *failure) {
@@ -287,7 +289,8 @@ static int index_remove_entry(Span entry, void *userdata, Failure *failure) {
         return index_remove(userdata, entry, failure);
 }
 
-static int carry_entries(Carrying *carrying, const char *key, Span text, IssuanceEntry each, Failure *failure) {
+static int carry_entries(Carrying *carrying, const char *key, Span text, IssuanceEntry each,
+                         Failure *failure) {
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_bytes_ Bytes entry = {};
         int r;
@@ -296,8 +299,8 @@ static int carry_entries(Carrying *carrying, const char *key, Span text, Issuanc
         if (r == -ENOMEM)
                 return failure_no_memory(failure);
         if (r >= 0)
-                return issuance_index_entries(&carrying->transfer->import->context, record, each, &carrying->pages,
-                                              failure);
+                return issuance_index_entries(&carrying->transfer->import->context, record, each,
+                                              &carrying->pages, failure);
 
         r = issuance_key_entry(key, &entry);
         return r < 0 ? failure_no_memory(failure) : each(bytes_span(&entry), &carrying->pages, failure);
@@ -346,7 +349,8 @@ static int carry_key(const char *key, void *userdata, Failure *failure) {
         if (is < 0 && is != -ENOENT)
                 return is;
 
-        if (import->mode == IMPORT_REPLACE || had != has || !span_equal(bytes_span(&was), bytes_span(&loaded)))
+        if (import->mode == IMPORT_REPLACE || had != has ||
+            !span_equal(bytes_span(&was), bytes_span(&loaded)))
                 return failure_set(failure, FAILURE_STORE_FAILED,
                                    "A record that is imported was changed while the import ran; nothing was "
                                    "imported. Import again.");

@@ -112,8 +112,8 @@ static int decide_merge(Import *import, const ImportItem *item, Record *given, I
         return 0;
 }
 
-int import_decide(Import *import, const char *key, const ImportItem *item, const Span *current, ImportDecision *ret,
-                  Failure *failure) {
+int import_decide(Import *import, const char *key, const ImportItem *item, const Span *current,
+                  ImportDecision *ret, Failure *failure) {
         _cleanup_(record_freep) Record *given = NULL;
         _cleanup_failure_ Failure used = {};
         int r;
@@ -183,8 +183,8 @@ int import_each(Transfer *transfer, ImportEach each, Failure *failure) {
                         if (r < 0)
                                 return r;
 
-                        transfer_tell(transfer,
-                                      IMPORT_SHARE_READ + IMPORT_SHARE_MERGE * (double) done / (double) total);
+                        transfer_tell(transfer, IMPORT_SHARE_READ +
+                                                        IMPORT_SHARE_MERGE * (double) done / (double) total);
                 }
 
                 r = import_item_read(&sorted, &item, failure);
@@ -192,8 +192,8 @@ int import_each(Transfer *transfer, ImportEach each, Failure *failure) {
                         return r;
 
                 if (previous_is(&previous, sorted.key)) {
-                        note(&import->twice, MAX_OF(item.line, previous.line), MIN_OF(item.line, previous.line),
-                             NULL);
+                        note(&import->twice, MAX_OF(item.line, previous.line),
+                             MIN_OF(item.line, previous.line), NULL);
                         continue;
                 }
 
@@ -216,7 +216,8 @@ static void name_lines(const WrongLines *wrong, char *ret, size_t size) {
                 used += (size_t) snprintf(ret + used, size - used, "%s %llu", i > 0 ? "," : "",
                                           (unsigned long long) wrong->lines[i]);
         if (wrong->count > kept && used < size)
-                snprintf(ret + used, size - used, " (and %llu more)", (unsigned long long) (wrong->count - kept));
+                snprintf(ret + used, size - used, " (and %llu more)",
+                         (unsigned long long) (wrong->count - kept));
 }
 
 int import_verdict(Import *import, Failure *failure) {
@@ -225,10 +226,11 @@ int import_verdict(Import *import, Failure *failure) {
         if (import->twice.count > 0) {
                 snprintf(others, sizeof(others), "line %llu", (unsigned long long) import->twice.other);
                 name_lines(&import->twice, lines, sizeof(lines));
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "%s: The same type and ID %s in an earlier line, %s%s. Leave one of them out.",
-                                   lines, import->twice.count > 1 ? "stand" : "stands",
-                                   import->twice.count > 1 ? "the first of these in " : "", others);
+                return failure_set(
+                        failure, FAILURE_INVALID_ARGS,
+                        "%s: The same type and ID %s in an earlier line, %s%s. Leave one of them out.", lines,
+                        import->twice.count > 1 ? "stand" : "stands",
+                        import->twice.count > 1 ? "the first of these in " : "", others);
         }
 
         if (import->used.count > 0) {
@@ -240,10 +242,11 @@ int import_verdict(Import *import, Failure *failure) {
 
         if (import->present.count > 0) {
                 name_lines(&import->present, lines, sizeof(lines));
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "%s: A record of this type and ID is there already. Leave such lines out, or "
-                                   "import with mode merge.",
-                                   lines);
+                return failure_set(
+                        failure, FAILURE_INVALID_ARGS,
+                        "%s: A record of this type and ID is there already. Leave such lines out, or "
+                        "import with mode merge.",
+                        lines);
         }
 
         if (import->conflicts.count > 0) {

@@ -39,7 +39,8 @@ static int append_entry(Span entry, void *userdata, Failure *failure) {
 }
 
 /* Appends a record as an item: ImportItem's line, size of the entries, entries, text. */
-static int batch_add(const Import *import, Batch *batch, const Record *record, uint64_t line, Failure *failure) {
+static int batch_add(const Import *import, Batch *batch, const Record *record, uint64_t line,
+                     Failure *failure) {
         _cleanup_string_erase_ char *key = record_key(record->type, record->id), *text = NULL;
         _cleanup_bytes_ Bytes entries = {};
         uint32_t sizes[2], entries_size;
@@ -320,7 +321,8 @@ static int reading_take_lines(Reading *reading, Span chunk, Batch *batch, Failur
         size_t begun = first ? (size_t) (first - chunk.data) : chunk.size;
 
         if (reading->rest.size + begun > RECORD_SIZE_MAX)
-                return failure_set(failure, FAILURE_INVALID_ARGS, "line %llu: A record may have at most %d bytes.",
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "line %llu: A record may have at most %d bytes.",
                                    (unsigned long long) reading->lines + 1, RECORD_SIZE_MAX);
 
         if (whole > 0 || reading->ended) {
@@ -332,7 +334,9 @@ static int reading_take_lines(Reading *reading, Span chunk, Batch *batch, Failur
                 reading->lines += count_lines(span_part(chunk, 0, whole));
         }
 
-        return bytes_append(&reading->rest, span_part(chunk, whole, SIZE_MAX)) < 0 ? failure_no_memory(failure) : 0;
+        return bytes_append(&reading->rest, span_part(chunk, whole, SIZE_MAX)) < 0
+                       ? failure_no_memory(failure)
+                       : 0;
 }
 
 static double read_progress(const Reading *reading) {
@@ -403,7 +407,8 @@ int import_read(Transfer *transfer, Failure *failure) {
         reading.helper.import = transfer->import;
         pthread_mutex_init(&reading.helper.mutex, NULL);
         pthread_cond_init(&reading.helper.changed, NULL);
-        r = sorter_new(store_directory(transfer->file->store), SORTER_MEMORY, &transfer->import->lines, failure);
+        r = sorter_new(store_directory(transfer->file->store), SORTER_MEMORY, &transfer->import->lines,
+                       failure);
         if (r < 0)
                 return r;
 

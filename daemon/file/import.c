@@ -53,7 +53,8 @@ static int apply_line(Transfer *transfer, const char *key, const ImportItem *ite
                         return r;
         }
 
-        r = issuance_change(transfer->file, import->set, decision.before, decision.record, RECORD_HEADROOM, failure);
+        r = issuance_change(transfer->file, import->set, decision.before, decision.record, RECORD_HEADROOM,
+                            failure);
         if (r < 0 && failure->kind == FAILURE_INVALID_ARGS)
                 failure_prefix(failure, "line %llu", (unsigned long long) item->line);
 
@@ -145,10 +146,9 @@ static bool bulk_has_begun(const Transfer *transfer) {
         return transfer->import->bulk;
 }
 
-static const TransferStep step_finish = { .on_store = true,
-                                          .alone = true,
-                                          .always = bulk_has_begun,
-                                          .run = import_finish };
+static const TransferStep step_finish = {
+        .on_store = true, .alone = true, .always = bulk_has_begun, .run = import_finish
+};
 static const TransferStep step_load = { .run = import_load, .next = &step_finish };
 static const TransferStep step_begin = { .on_store = true, .run = import_begin, .next = &step_load };
 static const TransferStep step_read = { .run = import_read, .next = &step_begin };

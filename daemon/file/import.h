@@ -21,7 +21,7 @@ typedef struct WrongLines {
         Failure failure; /* of the first one, where it has one of its own */
 } WrongLines;
 
-typedef struct Import {
+struct Import {
         ImportMode mode;
         IssuanceContext context; /* as of the beginning: so are records sealed and indexed */
         RecordCheck check;
@@ -33,14 +33,15 @@ typedef struct Import {
 
         ChangeSet *set; /* of an import that is one change set, while that is made */
 
-        StoreSnapshot *snapshot; /* what the import is held against, and what was changed since, in the store thread */
-        StoreBulk *bulk;         /* NULL: none was begun */
-        Sorter *values;          /* rank: store_bulk_hash(); of two of the same key the first counts */
-        Sorter *entries;         /* of the index; payload: '+' or '-' */
-        uint64_t records;        /* of the new store */
-        bool changes;            /* it is not what the old one is */
+        StoreSnapshot *
+                snapshot; /* what the import is held against, and what was changed since, in the store thread */
+        StoreBulk *bulk;  /* NULL: none was begun */
+        Sorter *values;   /* rank: store_bulk_hash(); of two of the same key the first counts */
+        Sorter *entries;  /* of the index; payload: '+' or '-' */
+        uint64_t records; /* of the new store */
+        bool changes;     /* it is not what the old one is */
         WrongLines twice, used, present, conflicts;
-} Import;
+};
 
 /* One record as it was read. The text is as the store holds it, its history ends with "enrolled". */
 typedef struct ImportItem {
@@ -65,17 +66,17 @@ int import_item_each_entry(const ImportItem *item, ImportEntry each, void *userd
 
 /* What becomes of one record that is imported. */
 typedef struct ImportDecision {
-        bool put;        /* else what is there stays as it is, or the line is wrong and was noted */
-        Record *before;  /* what it replaces, in mode merge; NULL: nothing, or what need not be known */
-        Record *record;  /* what is put; NULL: the item's text */
+        bool put;       /* else what is there stays as it is, or the line is wrong and was noted */
+        Record *before; /* what it replaces, in mode merge; NULL: nothing, or what need not be known */
+        Record *record; /* what is put; NULL: the item's text */
 } ImportDecision;
 
 void import_decision_done(ImportDecision *decision);
 #define _cleanup_import_decision_ _cleanup_(import_decision_done)
 
 /* `current` is the text of the record that is there; NULL where there is none. On one thread at a time. */
-int import_decide(Import *import, const char *key, const ImportItem *item, const Span *current, ImportDecision *ret,
-                  Failure *failure);
+int import_decide(Import *import, const char *key, const ImportItem *item, const Span *current,
+                  ImportDecision *ret, Failure *failure);
 
 /* Goes through `lines`, each key once: calls `each` and tells progress. Keys that are there twice are noted. */
 typedef int (*ImportEach)(Transfer *transfer, const char *key, const ImportItem *item, Failure *failure);

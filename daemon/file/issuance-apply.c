@@ -194,9 +194,8 @@ static int change_text(const IssuanceContext *context, ChangeSet *set, const cha
         return r < 0 ? r : change_set_put(set, key, span_of_string(text), failure);
 }
 
-int issuance_apply(IssuanceFile *file, const Record *before, const Record *after, size_t headroom,
-                   Failure *failure) {
-        _cleanup_change_set_ ChangeSet set = { .store = file->store };
+int issuance_change(IssuanceFile *file, ChangeSet *set, const Record *before, const Record *after,
+                    size_t headroom, Failure *failure) {
         const Record *any = after ? after : before;
         _cleanup_string_erase_ char *key = NULL;
         int r;
@@ -205,12 +204,19 @@ int issuance_apply(IssuanceFile *file, const Record *before, const Record *after
         if (!key)
                 return failure_no_memory(failure);
 
-        r = change_text(&file->on_store, &set, key, after, headroom, failure);
+        r = change_text(&file->on_store, set, key, after, headroom, failure);
         if (r >= 0)
-                r = change_index(&file->on_store, &set, before, after, failure);
-        if (r >= 0)
-                r = change_count(&set, (after != NULL) - (before != NULL), failure);
+                r = change_index(&file->on_store, set, before, after, failure);
 
+        return r < 0 ? r : change_count(set, (after != NULL) - (before != NULL), failure);
+}
+
+int issuance_apply(IssuanceFile *file, const Record *before, const Record *after, size_t headroom,
+                   Failure *failure) {
+        _cleanup_change_set_ ChangeSet set = { .store = file->store };
+        int r;
+
+        r = issuance_change(file, &set, before, after, headroom, failure);
         return r < 0 ? r : change_set_apply(&set, failure);
 }
 

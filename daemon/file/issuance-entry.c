@@ -108,6 +108,19 @@ int issuance_index_entries(const IssuanceContext *context, const Record *record,
         return 0;
 }
 
+int issuance_key_entry(const char *key, Bytes *ret) {
+        const char *id = record_key_id(key);
+        int r;
+
+        r = issuance_entry('r', NULL, NULL, ret);
+        if (r >= 0)
+                r = bytes_append(ret, SPAN(key, id - 1 - key));
+        if (r >= 0)
+                r = bytes_append_byte(ret, '\0');
+
+        return r < 0 ? r : bytes_append(ret, span_of_string(id));
+}
+
 int issuance_entry_key(Span entry, char **ret) {
         _cleanup_string_erase_ char *type = NULL, *id = NULL;
         const uint8_t *type_end, *before_id;

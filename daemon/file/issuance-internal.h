@@ -12,6 +12,7 @@
 #ifndef ICREISSUE_FILE_ISSUANCE_INTERNAL_H
 #define ICREISSUE_FILE_ISSUANCE_INTERNAL_H
 
+#include "file/change-set.h"
 #include "file/index.h"
 #include "file/issuance-fields.h"
 #include "file/issuance-file.h"
@@ -77,6 +78,15 @@ int record_key_compare(const char *a, const char *b);
 int issuance_parse_stored(const IssuanceContext *context, const char *key, Span text, Record **ret,
                           Failure *failure);
 
+/* Parses a line of an import: fields may stand in it sealed, as an export wrote them. INVALID_ARGS for what is no record,
+ * and for a seal that cannot be opened. */
+int issuance_parse_line(const IssuanceContext *context, Span text, Record **ret, Failure *failure);
+
+/* Parses what the store holds without opening its seals: the record lacks those fields. ret_sealed (may be NULL) gets
+ * them as they are, or NULL; the caller owns it. Returns 0; with no failure set -EBADMSG where it is no record, or not
+ * the one of that key, or -ENOMEM. */
+int issuance_parse_public(const char *key, Span text, Record **ret, json_t **ret_sealed);
+
 /* The record's text as it is stored, with secret fields sealed anew; the caller owns and erases it. INVALID_ARGS
  * where the record in the clear is larger than RECORD_SIZE_MAX less `headroom`. */
 int issuance_format_stored(const IssuanceContext *context, const Record *record, size_t headroom, char **ret,
@@ -106,6 +116,9 @@ int issuance_field_entries(const Record *record, const char *field, IssuanceEntr
 int issuance_field_prefix(const char *type, const char *field, const char *value, Bytes *ret);
 int issuance_entry(char kind, const char *type, const char *id, Bytes *ret);
 
+/* The "r" entry of the record with that key; appended. Returns 0 or -ENOMEM. */
+int issuance_key_entry(const char *key, Bytes *ret);
+
 /* The key of the record that an entry is of; the caller owns and erases it. -EBADMSG for one that is no entry. */
 int issuance_entry_key(Span entry, char **ret);
 
@@ -134,6 +147,10 @@ int issuance_fetch(IssuanceFile *file, const char *key, Record **ret, Failure *f
  * after what is to be; NULL where there is none, not both. */
 int issuance_apply(IssuanceFile *file, const Record *before, const Record *after, size_t headroom,
                    Failure *failure);
+
+/* The same into a change set that has other changes too. After a failure the set must not be applied. */
+int issuance_change(IssuanceFile *file, ChangeSet *set, const Record *before, const Record *after,
+                    size_t headroom, Failure *failure);
 
 /* Removes a record that cannot be read, and all that the index has of it. */
 int issuance_apply_damaged(IssuanceFile *file, const char *key, Failure *failure);

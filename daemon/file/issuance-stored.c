@@ -173,6 +173,81 @@ int issuance_parse_stored(const IssuanceContext *context, const char *key, Span 
         return 0;
 }
 
+int issuance_parse_public(const char *key, Span text, Record **ret, json_t **ret_sealed) {
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_string_erase_ char *own_key = NULL;
+        _cleanup_stored_ Stored stored = {};
+        int r;
+
+        r = stored_load(text, &stored);
+        if (r >= 0)
+                r = record_from_json(stored.object, &record, NULL);
+        if (r < 0)
+                return r == -ENOMEM ? r : -EBADMSG;
+
+        own_key = record_key(record->type, record->id);
+        if (!own_key)
+                return -ENOMEM;
+        if (!streq(own_key, key))
+                return -EBADMSG;
+
+        if (ret_sealed)
+                *ret_sealed = TAKE_PTR(stored.sealed);
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+static int open_given(const IssuanceContext *context, Record *record, json_t *sealed, Failure *failure) {
+        _cleanup_failure_ Failure mistake = {};
+        const char *field;
+        json_t *text;
+        int r;
+
+        if (!json_is_object(sealed))
+                return failure_set(failure, FAILURE_INVALID_ARGS, "A record: sealed must be an object.");
+
+        json_object_foreach(
+                sealed, field,
+                text) if (!record_name_is_plain(field) ||
+                          !json_is_string(
+                                  text)) return failure_set(failure, FAILURE_INVALID_ARGS,
+                                                            "A record: what is sealed must be strings.");
+
+        r = open_fields(context, record, sealed, &mistake);
+        if (r == -ENOMEM)
+                return failure_no_memory(failure);
+        if (r < 0)
+                return failure_set(
+                        failure, FAILURE_INVALID_ARGS,
+                        "A sealed field cannot be opened. Import it at the station that exported it, with "
+                        "its key, or leave the member \"sealed\" out.");
+
+        return 0;
+}
+
+int issuance_parse_line(const IssuanceContext *context, Span text, Record **ret, Failure *failure) {
+        _cleanup_json_ json_t *object = NULL, *sealed = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        int r;
+
+        r = record_load(text, &object, failure);
+        if (r < 0)
+                return r;
+
+        sealed = json_incref(json_object_get(object, "sealed"));
+        if (sealed)
+                json_object_del(object, "sealed");
+
+        r = record_from_json(object, &record, failure);
+        if (r >= 0 && sealed)
+                r = open_given(context, record, sealed, failure);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
 int issuance_parse_row(Span text, bool *ret_issued, uint32_t *ret_count) {
         _cleanup_stored_ Stored stored = {};
         const char *flag;

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/worker.h"
 #include "file/issuance-internal.h"
 
 typedef struct Import Import;
@@ -88,8 +89,5 @@ int transfer_write(Transfer *transfer, Span span, Failure *failure);
 /* Of import.c and export.c, for transfer_free(). */
 Import *import_free(Import *import);
 Export *export_free(Export *export);
-
-/* Cancels all and waits for their workers; those on the store thread end there. */
-void transfers_end(IssuanceFile *file);
 
 #endif

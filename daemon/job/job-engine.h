@@ -100,10 +100,10 @@ int job_engine_batch(JobEngine *engine, const BatchRequest *request, JobAnswer d
                      Failure *failure);
 
 /* The descriptor is taken over, also on failure. */
-int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done,
+int job_engine_import(JobEngine *engine, int descriptor, ImportMode mode, uid_t owner, JobAnswer done,
                       void *userdata, Failure *failure);
-/* type "": all. Secret fields are left out unless `secrets`. */
-int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner,
+/* type "": all. Secret fields are left out, or are there under their seals with `sealed`. */
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool sealed, uid_t owner,
                       JobAnswer done, void *userdata, Failure *failure);
 
 /* The care of both files: check, backup (into an open directory, which is taken over, also on failure), a new key.

@@ -112,7 +112,8 @@ struct Job {
         Transfer *transfer;
         Care *care;
         int descriptor; /* until it begins; -1 */
-        bool replace, secrets;
+        ImportMode mode;
+        bool sealed;
         uint64_t tally; /* records so far */
         char *closing;  /* the advice once it is done; NULL: none */
 

@@ -37,13 +37,13 @@ int transfer_begin(Job *job, Failure *failure) {
         int r;
 
         if (job->kind == JOB_IMPORT)
-                r = issuance_file_import(file, TAKE_FD(job->descriptor), job->replace, &actor,
-                                         enrolment_check, catalogue, catalogue_drop, on_transfer, job,
-                                         &job->transfer, failure);
+                r = issuance_file_import(file, TAKE_FD(job->descriptor), job->mode, &actor, enrolment_check,
+                                         catalogue, catalogue_drop, on_transfer, job, &job->transfer,
+                                         failure);
         else
                 r = issuance_file_export(file, TAKE_FD(job->descriptor), job->type ? job->type : "",
-                                         job->secrets ? NULL : is_withheld, catalogue, catalogue_drop,
-                                         on_transfer, job, &job->transfer, failure);
+                                         job->sealed, is_withheld, catalogue, catalogue_drop, on_transfer,
+                                         job, &job->transfer, failure);
         if (r < 0)
                 catalogue_unref(catalogue);
 
@@ -61,18 +61,18 @@ static Job *transfer_new(JobEngine *engine, JobKind kind, int descriptor, uid_t 
         return job;
 }
 
-int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done,
+int job_engine_import(JobEngine *engine, int descriptor, ImportMode mode, uid_t owner, JobAnswer done,
                       void *userdata, Failure *failure) {
         Job *job = transfer_new(engine, JOB_IMPORT, descriptor, owner);
 
         if (!job)
                 return failure_no_memory(failure);
 
-        job->replace = replace;
+        job->mode = mode;
         return background_start(engine, job, done, userdata, failure);
 }
 
-int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner,
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool sealed, uid_t owner,
                       JobAnswer done, void *userdata, Failure *failure) {
         Job *job = transfer_new(engine, JOB_EXPORT, descriptor, owner);
 
@@ -88,6 +88,6 @@ int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool 
                                    type);
         }
 
-        job->secrets = secrets;
+        job->sealed = sealed;
         return background_start(engine, job, done, userdata, failure);
 }
