@@ -15,14 +15,14 @@ typedef struct BackgroundKind {
 } BackgroundKind;
 
 static const BackgroundKind kinds[_JOB_KIND_MAX] = {
-        [JOB_IMPORT] = { transfer_begin, "transferred", LOG_TRANSFER, false,
+        [JOB_IMPORT] = { transfer_job_begin, "transferred", LOG_TRANSFER, false,
                          "start the import again with its file" },
-        [JOB_EXPORT] = { transfer_begin, "transferred", LOG_TRANSFER, false,
+        [JOB_EXPORT] = { transfer_job_begin, "transferred", LOG_TRANSFER, false,
                          "start the export again with its file" },
-        [JOB_CHECK] = { care_begin, "checked", LOG_CARE, false, NULL },
-        [JOB_BACKUP] = { care_begin, "transferred", LOG_CARE, false,
+        [JOB_CHECK] = { care_job_begin, "checked", LOG_CARE, false, NULL },
+        [JOB_BACKUP] = { care_job_begin, "transferred", LOG_CARE, false,
                          "start the backup again with an empty directory" },
-        [JOB_ROTATE_KEY] = { care_begin, "resealed", LOG_CARE, true, NULL },
+        [JOB_ROTATE_KEY] = { care_job_begin, "resealed", LOG_CARE, true, NULL },
 };
 
 bool job_is_background(const Job *job) {

@@ -27,7 +27,7 @@ static void on_care(const CareNews *news, void *userdata) {
         engine_check_parked(job->engine);
 }
 
-int care_begin(Job *job, Failure *failure) {
+int care_job_begin(Job *job, Failure *failure) {
         const JobEngineParts *parts = &job->engine->parts;
 
         switch (job->kind) {

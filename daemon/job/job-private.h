@@ -301,8 +301,8 @@ const char *background_tally_name(JobKind kind);
 
 /* --- transfer-job.c, care-job.c: what it begins --- */
 
-int transfer_begin(Job *job, Failure *failure);
-int care_begin(Job *job, Failure *failure);
+int transfer_job_begin(Job *job, Failure *failure);
+int care_job_begin(Job *job, Failure *failure);
 
 /* --- automatic.c: automatic mode --- */
 

@@ -29,7 +29,7 @@ static bool is_withheld(const char *type, const char *field, void *catalogue) {
         return !profile || profile_field_is_secret(profile, field);
 }
 
-int transfer_begin(Job *job, Failure *failure) {
+int transfer_job_begin(Job *job, Failure *failure) {
         JobEngine *engine = job->engine;
         IssuanceFile *file = engine->parts.issuance;
         Catalogue *catalogue = catalogue_ref(engine->parts.catalogue);

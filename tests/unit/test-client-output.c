@@ -191,9 +191,9 @@ END_TEST
 static void expect_end(const char *kind, const char *member, json_int_t count, const char *expected) {
         _cleanup_json_ json_t *done = json_pack("{s:s,s:s}", "Kind", kind, "State", "done");
         _cleanup_json_ json_t *description = json_pack("{s:I}", member, count);
-        _cleanup_free_ char *text = job_result_text(JOB_PREFIX "9", done, description);
+        _cleanup_free_ char *sentence = job_result_text(JOB_PREFIX "9", done, description);
 
-        ck_assert_str_eq(text, expected);
+        ck_assert_str_eq(sentence, expected);
 }
 
 START_TEST(a_job_that_needs_nobody_tells_how_many_records)
