@@ -130,23 +130,27 @@ static int read_number(YamlNode root, const char *key, unsigned maximum, unsigne
         return 0;
 }
 
-static int read_key_file(Config *config, YamlNode node, Failure *failure) {
-        static const char expected[] = "the absolute path of the key file";
-        const char *path;
+/* A relative path is in the configuration's directory, as everything else of it. */
+static int read_key_file(Config *config, YamlNode node, const char *directory, Failure *failure) {
+        const char *path = "issuance-key";
         int r;
 
-        if (!yaml_present(node))
-                return 0;
+        if (yaml_present(node)) {
+                r = yaml_read_text(node, "the path of the key file", &path, failure);
+                if (r < 0)
+                        return r;
 
-        r = yaml_read_text(node, expected, &path, failure);
-        if (r < 0)
-                return r;
+                if (!*path)
+                        return yaml_complain(node, failure, "the path of the key file");
+        }
 
-        if (path[0] != '/')
-                return yaml_complain(node, failure, expected);
+        if (asprintf(&config->issuance_key, "%s%s%s", path[0] == '/' ? "" : directory,
+                     path[0] == '/' ? "" : "/", path) < 0) {
+                config->issuance_key = NULL;
+                return failure_no_memory(failure);
+        }
 
-        config->issuance_key = strdup(path);
-        return config->issuance_key ? 0 : failure_no_memory(failure);
+        return 0;
 }
 
 static int read_rest(Config *config, YamlNode root, Failure *failure) {
@@ -175,14 +179,15 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
         return r;
 }
 
-static int read_file(Config *config, YamlNode root, Failure *failure) {
+static int read_file(Config *config, YamlNode root, const char *directory, Failure *failure) {
         static const char *const keys[] = { "role",       "station",      "readers",
                                             "automatic",  "job-limit",    "spoiled-limit",
                                             "two-person", "issuance-key", NULL };
         int r;
 
-        if (!yaml_present(root))
-                return 0;
+        r = read_key_file(config, yaml_find(root, "issuance-key"), directory, failure);
+        if (r < 0 || !yaml_present(root))
+                return r;
 
         r = yaml_expect(root, YAML_MAPPING, "a mapping: role, station, readers ...", failure);
         if (r >= 0)
@@ -191,8 +196,6 @@ static int read_file(Config *config, YamlNode root, Failure *failure) {
                 r = read_station(config, yaml_find(root, "station"), failure);
         if (r >= 0)
                 r = read_readers(config, yaml_find(root, "readers"), failure);
-        if (r >= 0)
-                r = read_key_file(config, yaml_find(root, "issuance-key"), failure);
         if (r >= 0)
                 r = read_rest(config, root, failure);
 
@@ -221,11 +224,9 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        if (file) {
-                r = read_file(config, yaml_file_root(file), failure);
-                if (r < 0)
-                        return r;
-        }
+        r = read_file(config, file ? yaml_file_root(file) : (YamlNode){}, directory, failure);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(config);
         return 0;
