@@ -125,6 +125,10 @@ static bool is_content(Store *store, const Content *content) {
         return true;
 }
 
+static void check_everything(Model *model) {
+        check_all(model->store, &model->now);
+}
+
 /* --- operations: changes --- */
 
 static void commit(Model *model) {
@@ -204,10 +208,14 @@ static void apply_refused(Model *model) {
         check_fetch(model->store, &model->now, content_number(key));
 }
 
+/* What is not committed is dropped. */
 static void checkpoint(Model *model) {
         _cleanup_failure_ Failure failure = {};
 
         expect(model, store_checkpoint(model->store, &failure), &failure, "checkpoint");
+        model->now = model->committed[0];
+        model->applied = 0;
+        check_everything(model);
 }
 
 static void fetch_some(Model *model) {
@@ -266,7 +274,7 @@ static void backup(Model *model) {
         expect(model, store_snapshot(model->store, &snapshot, &failure), &failure, "snapshot");
         apply(model);
         directory_make(directory);
-        descriptor = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         expect(model, store_snapshot_backup(snapshot, descriptor, NULL, NULL, &failure), &failure, "backup");
         check_directory(directory, &content);
         ck_assert_int_lt(store_snapshot_backup(snapshot, descriptor, NULL, NULL, &refusal), 0);
@@ -411,10 +419,6 @@ static void crash(Model *model) {
         files_write(&files, model->directory);
         open_again(model);
         adopt(model);
-}
-
-static void check_everything(Model *model) {
-        check_all(model->store, &model->now);
 }
 
 /* --- the run --- */
