@@ -12,21 +12,23 @@
 
 enum {
         SEGMENT_SIZE = 64 * 1024,
-        SAMPLES_DAILY = 14, /* of each file, damage and state */
+        SAMPLES_DAILY = 6, /* of each file, damage and state */
         SAMPLES_NIGHTLY = 600,
         SECONDS_FOR_ONE = 20,
         BLOCK = 4096,
         SECTOR = 512,
+        COMMITS = 40,
 };
 
-/* A directory's files and what they hold. The last commit may be lost where its own frame is damaged: that is what
- * a frame torn by a crash looks like. */
+/* A directory's files and what they hold: contents[0], and what each of the last commits made of it. What those left in
+ * the log's last segment ends at ends[]. */
 typedef struct State {
         const char *name;
         Files files;
-        Content content, before_last;
-        char last_log[CONTENT_KEY_SIZE]; /* the segment that the last commit stands in */
-        size_t last_frame;               /* where it begins there */
+        Content contents[COMMITS + 1];
+        size_t ends[COMMITS + 1];
+        size_t commits;
+        char log[CONTENT_KEY_SIZE]; /* that segment; "": the commits are in no log */
 } State;
 
 typedef enum Kind {
@@ -105,45 +107,49 @@ static Store *make_store(const char *directory, Content *content) {
         return store;
 }
 
-/* Where two captures differ first, which is where the last commit stands. */
-static void find_last_frame(State *state, const Files *before) {
-        for (size_t i = 0; i < state->files.count; i++)
-                for (size_t j = 0; j < before->count; j++) {
-                        const Bytes *new = &state->files.file[i].content, *old = &before->file[j].content;
-                        size_t size = MIN_OF(new->size, old->size), k = 0;
+/* The segment in use is the one in which two captures differ. */
+static void find_log(State *state, const Files *before, const Files *after) {
+        for (size_t i = 0; i < after->count; i++)
+                if (strstr(after->file[i].name, ".log") &&
+                    !span_equal(bytes_span(&after->file[i].content), bytes_span(&before->file[i].content)))
+                        snprintf(state->log, sizeof(state->log), "%s", after->file[i].name);
+}
 
-                        if (!streq(state->files.file[i].name, before->file[j].name))
-                                continue;
-                        while (k < size && new->data[k] == old->data[k])
-                                k++;
-                        if (k == MAX_OF(new->size, old->size))
-                                continue;
+static size_t log_end(const State *state, const char *directory) {
+        _cleanup_bytes_ Bytes content = {};
+        size_t end;
 
-                        snprintf(state->last_log, sizeof(state->last_log), "%s", before->file[j].name);
-                        state->last_frame = k;
-                }
+        ck_assert(file_read(directory, state->log, &content));
+        for (end = content.size; end > 0 && content.data[end - 1] == 0;)
+                end--;
+        return end;
 }
 
 /* As a crash leaves it, with changes that stand in the log alone. */
 static void state_with_log(State *state) {
+        _cleanup_files_ Files before = {}, after = {};
         _cleanup_failure_ Failure failure = {};
-        _cleanup_files_ Files before = {};
         char directory[CONTENT_KEY_SIZE];
         Store *store;
 
         directory_make(directory);
-        store = make_store(directory, &state->content);
-        for (unsigned i = 0; i < 40; i++) {
-                put(store, &state->content, (i * 37 + 3) % CONTENT_KEYS, i % 9 == 4 ? 0 : 10 + i);
+        store = make_store(directory, &state->contents[0]);
+        ck_assert(files_capture(directory, &before));
+        for (size_t i = 1; i <= COMMITS; i++) {
+                unsigned number = (unsigned) (i * 37 + 3) % CONTENT_KEYS;
+
+                state->contents[i] = state->contents[i - 1];
+                put(store, &state->contents[i], number, i % 9 == 4 ? 0 : 10 + (uint32_t) i);
                 expect(store_commit(store, &failure), &failure);
+                if (i == 1) {
+                        ck_assert(files_capture(directory, &after));
+                        find_log(state, &before, &after);
+                }
+                state->ends[i] = log_end(state, directory);
         }
 
-        ck_assert(files_capture(directory, &before));
-        state->before_last = state->content;
-        put(store, &state->content, 7, 1000);
-        expect(store_commit(store, &failure), &failure);
+        state->commits = COMMITS;
         ck_assert(files_capture(directory, &state->files));
-        find_last_frame(state, &before);
         store_close(store);
         directory_remove(directory);
 }
@@ -153,8 +159,7 @@ static void state_closed(State *state) {
         char directory[CONTENT_KEY_SIZE];
 
         directory_make(directory);
-        store_close(make_store(directory, &state->content));
-        state->before_last = state->content;
+        store_close(make_store(directory, &state->contents[0]));
         ck_assert(files_capture(directory, &state->files));
         directory_remove(directory);
 }
@@ -170,7 +175,7 @@ static void state_after_bulk(State *state) {
         Store *store;
 
         directory_make(directory);
-        store = make_store(directory, &state->content);
+        store = make_store(directory, &state->contents[0]);
         expect(store_bulk_begin(store, CONTENT_KEYS, &bulk, &failure), &failure);
         for (unsigned i = 0; i < CONTENT_KEYS; i++) {
                 _cleanup_bytes_ Bytes value = {};
@@ -178,13 +183,12 @@ static void state_after_bulk(State *state) {
 
                 content_value(i, 5, &value);
                 expect(store_bulk_put(bulk, content_key(i, key), bytes_span(&value), &failure), &failure);
-                state->content.versions[i] = 5;
+                state->contents[0].versions[i] = 5;
         }
 
         expect(store_bulk_sync(bulk, &failure), &failure);
         expect(store_bulk_changed(bulk, bulk_ignore, NULL, &failure), &failure);
         expect(store_bulk_finish(bulk, &failure), &failure);
-        state->before_last = state->content;
         ck_assert(files_capture(directory, &state->files));
         store_close(store);
         directory_remove(directory);
@@ -201,7 +205,7 @@ enum {
 typedef struct Look {
         const State *state;
         const Damage *damage;
-        const Content *content; /* that it must hold */
+        Content content; /* that it must hold */
         unsigned missing, failed, visited;
         char fault[400];
 } Look;
@@ -221,12 +225,10 @@ static bool names(const Look *look, const Failure *failure, size_t file) {
         return file != SIZE_MAX && strstr(failure_message(failure), look->state->files.file[file].name);
 }
 
-/* A file that is missing or that contradicts another may be blamed on the one that says so. */
 static void check_failure(Look *look, const char *what, const Failure *failure) {
         if (failure->kind != FAILURE_STORE_FAILED)
                 fault(look, "%s: not STORE_FAILED: %s", what, failure_message(failure));
-        else if (!names(look, failure, look->damage->file) && !names(look, failure, look->damage->swapped) &&
-                 !strstr(failure_message(failure), "damage."))
+        else if (!names(look, failure, look->damage->file) && !names(look, failure, look->damage->swapped))
                 fault(look, "%s: the file is not named: %s", what, failure_message(failure));
 }
 
@@ -234,7 +236,7 @@ static void look_at_key(Look *look, Store *store, unsigned number) {
         _cleanup_failure_ Failure failure = {};
         _cleanup_bytes_ Bytes value = {};
         char key[CONTENT_KEY_SIZE];
-        uint32_t version = look->content->versions[number];
+        uint32_t version = look->content.versions[number];
         int r;
 
         r = store_fetch(store, content_key(number, key), &value, &failure);
@@ -254,7 +256,7 @@ static int look_visit(const char *key, void *userdata, _unused_ Failure *failure
         Look *look = userdata;
         unsigned number = content_number(key);
 
-        if (number == CONTENT_KEYS || look->content->versions[number] == 0)
+        if (number == CONTENT_KEYS || look->content.versions[number] == 0)
                 fault(look, "a key is visited that is not there: %.80s", key);
         else
                 look->visited++;
@@ -274,84 +276,115 @@ static bool verifies(Look *look, Store *store) {
         return r >= 0;
 }
 
-/* Which of the two contents it is; the last commit alone may be missing, and only where its frame was damaged. */
-static void choose_content(Look *look, Store *store) {
-        _cleanup_failure_ Failure failure = {};
-        _cleanup_bytes_ Bytes value = {};
-        char key[CONTENT_KEY_SIZE];
-        const Damage *damage = look->damage;
-        size_t reach = damage->kind == ZERO_BLOCK ? BLOCK : damage->kind == ZERO_SECTOR ? SECTOR : 1;
-        bool touched;
+static bool holds(Store *store, const Content *content) {
+        for (unsigned i = 0; i < CONTENT_KEYS; i++) {
+                _cleanup_failure_ Failure failure = {};
+                _cleanup_bytes_ Bytes value = {};
+                char key[CONTENT_KEY_SIZE];
+                int r;
 
-        touched = damage->swapped == SIZE_MAX && damage->kind <= CUT &&
-                  streq(look->state->files.file[damage->file].name, look->state->last_log) &&
-                  (damage->kind == CUT || damage->offset + reach > look->state->last_frame);
-        look->content = &look->state->content;
-        if (touched &&
-            (damage->kind == CUT ? damage->offset : damage->offset + reach) > look->state->last_frame &&
-            store_fetch(store, content_key(7, key), &value, &failure) == 0 &&
-            content_is_value(7, look->state->before_last.versions[7], &value))
-                look->content = &look->state->before_last;
+                r = store_fetch(store, content_key(i, key), &value, &failure);
+                if (content->versions[i] > 0 ? r < 0 || !content_is_value(i, content->versions[i], &value)
+                                             : r >= 0)
+                        return false;
+        }
+
+        return true;
 }
 
-/* Returns what was found; with look->fault set where it is neither right nor refused. */
-static int look_at_store(Look *look, const char *directory, bool change) {
-        _cleanup_(store_closep) Store *store = NULL;
-        _cleanup_failure_ Failure failure = {}, refusal = {}, walk = {};
+/* What the last frames of the log hold is lost where the damage reaches from them to the log's end: it looks like what was
+ * never written. The frames before it are there. */
+static void choose_content(Look *look, Store *store) {
+        const State *state = look->state;
+        const Damage *damage = look->damage;
+        size_t reach = damage->kind == ZERO_BLOCK ? BLOCK : damage->kind == ZERO_SECTOR ? SECTOR : 1;
+        size_t i = state->commits;
+
+        look->content = state->contents[i];
+        if (i == 0 || damage->swapped != SIZE_MAX || damage->kind > ZERO_BLOCK ||
+            !streq(state->files.file[damage->file].name, state->log) ||
+            damage->offset + reach <= state->ends[i - 1])
+                return;
+
+        while (i > 0 && state->ends[i] > damage->offset && !holds(store, &state->contents[i]))
+                i--;
+        look->content = state->contents[i];
+}
+
+/* Whole, verified before and after: a checkpoint may bring another file in between. */
+static bool look_at_content(Look *look, Store *store) {
+        _cleanup_failure_ Failure failure = {};
         bool whole;
         int r;
 
-        r = store_open(directory, "damage", SEGMENT_SIZE, &store, &failure);
-        if (r < 0) {
-                check_failure(look, "open", &failure);
-                return FOUND_REFUSED;
-        }
-
-        choose_content(look, store);
         look->missing = look->failed = look->visited = 0;
+        whole = verifies(look, store);
         for (unsigned i = 0; i < CONTENT_KEYS; i++)
                 look_at_key(look, store, i);
 
-        r = store_each(store, look_visit, look, &walk);
+        r = store_each(store, look_visit, look, &failure);
         if (r < 0)
-                check_failure(look, "each", &walk);
+                check_failure(look, "each", &failure);
 
-        whole = verifies(look, store);
+        whole = verifies(look, store) && whole;
         if (whole && (look->missing > 0 || look->failed > 0 || r < 0))
                 fault(look, "verified, with %u keys missing, %u failing", look->missing, look->failed);
-        if (r >= 0 && whole && look->visited != content_count(look->content))
+        if (whole && look->visited != content_count(&look->content))
                 fault(look, "verified, and %u of %u keys visited", look->visited,
-                      (unsigned) content_count(look->content));
-        if (!change)
-                return whole ? FOUND_RIGHT : FOUND_REFUSED;
-
-        /* Damage is never spread: what is changed goes through another checkpoint before it is looked at again. */
-        r = store_apply(store, &(StoreChange){ "staff-v2/0001", NULL }, 1, &refusal);
-        if (r >= 0)
-                r = store_commit(store, &refusal);
-        if (r >= 0)
-                r = store_checkpoint(store, &refusal);
-        if (r < 0)
-                check_failure(look, "change", &refusal);
-        return whole ? FOUND_RIGHT : FOUND_REFUSED;
+                      (unsigned) content_count(&look->content));
+        return whole;
 }
 
-static int look_twice(Look *look, const char *directory) {
-        State changed = *look->state; /* its files stay the other's */
-        int first, second;
+/* Damage is never spread: what is changed goes through two checkpoints, so through both files. */
+static bool change_twice(Look *look, Store *store) {
+        _cleanup_failure_ Failure failure = {};
+        int r = 0;
 
-        first = look_at_store(look, directory, true);
-        changed.content.versions[1] = changed.before_last.versions[1] = 0;
-        if (first == FOUND_REFUSED || look->fault[0] != '\0')
-                return first;
+        for (unsigned i = 1; r >= 0 && i <= 2; i++) {
+                char key[CONTENT_KEY_SIZE];
 
-        look->state = &changed;
-        if (look->content != NULL && look->content->versions[7] != changed.content.versions[7])
-                changed.content = changed.before_last;
-        second = look_at_store(look, directory, false);
-        if (second == FOUND_REFUSED && look->fault[0] == '\0' && first == FOUND_RIGHT)
-                return FOUND_REFUSED;
-        return second;
+                r = store_apply(store, &(StoreChange){ content_key(i, key), NULL }, 1, &failure);
+                if (r >= 0)
+                        r = store_commit(store, &failure);
+                if (r >= 0)
+                        look->content.versions[i] = 0;
+                if (r >= 0)
+                        r = store_checkpoint(store, &failure);
+        }
+
+        if (r < 0)
+                check_failure(look, "change", &failure);
+        return r >= 0;
+}
+
+static Store *open_damaged(Look *look, const char *directory) {
+        _cleanup_failure_ Failure failure = {};
+        Store *store = NULL;
+
+        if (store_open(directory, "damage", SEGMENT_SIZE, &store, &failure) < 0)
+                check_failure(look, "open", &failure);
+
+        return store;
+}
+
+/* Returns what was found; with look->fault set where it is neither right nor refused. */
+static int look_at_store(Look *look, const char *directory) {
+        bool whole = true;
+
+        for (unsigned i = 0; i < 2; i++) {
+                _cleanup_(store_closep) Store *store = open_damaged(look, directory);
+
+                if (!store)
+                        return FOUND_REFUSED;
+                if (i == 0)
+                        choose_content(look, store);
+
+                whole = look_at_content(look, store) && whole;
+                if (i == 0)
+                        whole = change_twice(look, store) && whole;
+        }
+
+        return whole ? FOUND_RIGHT : FOUND_REFUSED;
 }
 
 /* --- damages --- */
@@ -424,7 +457,7 @@ static _Noreturn void run_child(const State *state, const Damage *damage, const 
 
         prctl(PR_SET_DUMPABLE, 0);
         alarm(SECONDS_FOR_ONE);
-        found = look_twice(&look, directory);
+        found = look_at_store(&look, directory);
         if (look.fault[0] == '\0')
                 _exit(found);
 
