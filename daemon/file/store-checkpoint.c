@@ -41,12 +41,6 @@ static void checkpoint_free(Checkpoint *checkpoint) {
 }
 DEFINE_CLEANUP(Checkpoint *, checkpoint_free)
 
-static int write_current(Checkpoint *checkpoint, const Current *current, Failure *failure) {
-        const StorePlace *place = checkpoint->place;
-
-        return current_write(place->descriptor, place->directory, place->name, current, failure);
-}
-
 /* The idle file anew, as a copy of the current one. */
 static int make_copy(Checkpoint *checkpoint, const char *path, Failure *failure) {
         _cleanup_free_ char *from = store_place_table_path(checkpoint->place, checkpoint->current.letter);
@@ -155,7 +149,8 @@ static int write_idle(Checkpoint *checkpoint, const char *path, Failure *failure
         int r;
 
         dirty.idle_clean = false;
-        r = write_current(checkpoint, &dirty, failure);
+        dirty.durable = checkpoint->to;
+        r = store_place_write_current(checkpoint->place, &dirty, failure);
         if (r < 0)
                 return r;
 
@@ -178,6 +173,7 @@ static int checkpoint_perform(Checkpoint *checkpoint, Failure *failure) {
                 .applied = checkpoint->to,
                 .idle_clean = !checkpoint->distrusted,
                 .idle_applied = before.applied,
+                .durable = checkpoint->to,
         };
         _cleanup_free_ char *path = store_place_table_path(checkpoint->place, after.letter);
         _cleanup_(table_closep) Table *table = NULL;
@@ -198,7 +194,7 @@ static int checkpoint_perform(Checkpoint *checkpoint, Failure *failure) {
                                                      (after.idle_clean ? after.idle_applied : after.applied))
                 after.segment = checkpoint->first_after;
 
-        r = write_current(checkpoint, &after, failure);
+        r = store_place_write_current(checkpoint->place, &after, failure);
         if (r < 0)
                 return r;
 
@@ -297,7 +293,9 @@ int store_checkpoint_begin(Store *store, Failure *failure) {
 
         /* Until it has succeeded another is not tried with every commit. */
         store->retry_size = layer_size(store->active) + store->place->segment_size;
-        r = store_rotate(store, 0, failure);
+        r = store_end_doubt(store, failure);
+        if (r >= 0)
+                r = store_rotate(store, 0, failure);
         if (r < 0)
                 return r;
 
