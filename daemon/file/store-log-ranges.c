@@ -36,12 +36,12 @@ int segment_ranges_copy(const SegmentRanges *ranges, SegmentRanges *ret) {
         return 0;
 }
 
-uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied) {
-        for (size_t i = 0; i + 1 < ranges->count; i++)
+uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied, uint32_t otherwise) {
+        for (size_t i = 0; i < ranges->count; i++)
                 if (ranges->items[i].last > applied)
                         return ranges->items[i].number;
 
-        return ranges->count > 0 ? ranges->items[ranges->count - 1].number : 1;
+        return otherwise;
 }
 
 void segment_remove(const StorePlace *place, uint32_t number) {
@@ -150,9 +150,9 @@ static int newest_is_missing(const StorePlace *place, uint32_t number, Failure *
 }
 
 /* What each segment holds. One that was not finished, so was never used, is passed over; but not the one that
- * NAME.current says was in use. */
+ * NAME.current says was in use. *ret_headless: one that has frames, but not the first. */
 static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges *ranges,
-                         uint64_t *ret_durable, Failure *failure) {
+                         uint64_t *ret_durable, uint32_t *ret_headless, Failure *failure) {
         bool has_newest = newest == 0;
         size_t kept = 0;
 
@@ -173,6 +173,8 @@ static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges
 
                 has_newest = has_newest || (r >= 0 && range.number == newest);
                 *ret_durable = MAX_OF(*ret_durable, durable);
+                if (range.last == 0 && durable > 0)
+                        *ret_headless = range.number;
                 if (range.last > 0)
                         ranges->items[kept++] = range;
         }
@@ -202,15 +204,16 @@ static void cut_ranges(SegmentRanges *ranges) {
 }
 
 /* A change set is missing: the segment is named in which it should stand. */
-static int gap_failure(const StorePlace *place, const SegmentRanges *ranges, uint32_t first,
+static int gap_failure(const StorePlace *place, const SegmentRanges *ranges, uint32_t headless,
                        uint64_t sequence, Failure *failure) {
         _cleanup_free_ char *name = NULL;
+        uint32_t number = headless;
 
-        for (size_t i = 0; i < ranges->count; i++)
+        for (size_t i = 0; headless == 0 && i < ranges->count; i++)
                 if (i == 0 || ranges->items[i].first <= sequence)
-                        first = ranges->items[i].number;
+                        number = ranges->items[i].number;
 
-        name = segment_name(place->name, first);
+        name = segment_name(place->name, MAX_OF(number, (uint32_t) 1));
         if (!name)
                 return failure_no_memory(failure);
 
@@ -224,6 +227,7 @@ int segment_ranges_find(const StorePlace *place, const Current *current, Segment
                         uint32_t *ret_last_number, Failure *failure) {
         _cleanup_(segment_ranges_done) SegmentRanges ranges = {};
         uint64_t durable = current->durable, last;
+        uint32_t headless = 0;
         int r;
 
         r = list_segments(place, &ranges, failure);
@@ -232,7 +236,7 @@ int segment_ranges_find(const StorePlace *place, const Current *current, Segment
 
         *ret_last_number = ranges.count > 0 ? ranges.items[ranges.count - 1].number : 0;
         segment_ranges_drop(place, &ranges, current->segment);
-        r = scan_segments(place, current->newest, &ranges, &durable, failure);
+        r = scan_segments(place, current->newest, &ranges, &durable, &headless, failure);
         if (r < 0)
                 return r;
 
@@ -241,8 +245,7 @@ int segment_ranges_find(const StorePlace *place, const Current *current, Segment
 
         last = ranges.count > 0 ? ranges.items[ranges.count - 1].last : 0;
         if (durable > MAX_OF(last, current->applied))
-                return gap_failure(place, &ranges, current->segment, MAX_OF(last, current->applied) + 1,
-                                   failure);
+                return gap_failure(place, &ranges, headless, MAX_OF(last, current->applied) + 1, failure);
 
         *ret = ranges;
         ranges = (SegmentRanges){};
@@ -295,5 +298,5 @@ int segment_ranges_replay(const StorePlace *place, const SegmentRanges *ranges, 
                         return r;
         }
 
-        return replay.next <= to ? gap_failure(place, ranges, 1, replay.next, failure) : 0;
+        return replay.next <= to ? gap_failure(place, ranges, 0, replay.next, failure) : 0;
 }

@@ -100,8 +100,8 @@ int segment_ranges_copy(const SegmentRanges *ranges, SegmentRanges *ret);
 int segment_ranges_add(SegmentRanges *ranges, uint32_t number);
 void segment_ranges_done(SegmentRanges *ranges);
 
-/* The first segment that has a change set after `applied`; the last one where there is none such. */
-uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied);
+/* The first segment that has a change set after `applied`; `otherwise` where there is none such. */
+uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied, uint32_t otherwise);
 
 /* Removes every segment that is not among the ranges: once there is a new one. */
 void segment_ranges_tidy(const StorePlace *place, const SegmentRanges *ranges);
