@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Our own store, as the daemon uses it: updates in flight are tasks of the store thread, whose group commit answers
  * them; an import is the issuance file's. */
-#include <fcntl.h>
 #include <stdio.h>
 
-#include "file/issuance-file.h"
 #include "file/store-thread.h"
 #include "file/store.h"
 #include "tests/bench/engine.h"
@@ -198,44 +196,6 @@ static uint64_t ours_crowd(void *engine, uint64_t records, double end) {
                         die("the event loop failed");
 
         return crowd.done;
-}
-
-/* --- import --- */
-
-static void on_news(const TransferNews *news, void *userdata) {
-        if (!news->finished)
-                return;
-
-        check(failure_is_set(news->failure) ? -EIO : 0, news->failure);
-        *(bool *) userdata = true;
-}
-
-static void on_released(_unused_ void *userdata) {}
-
-void store_import(const char *directory, const char *path) {
-        static const Actor actor = { .uid = 0, .station = "bench" };
-        _cleanup_failure_ Failure failure = {};
-        Ours ours = {};
-        IssuanceFile *file = NULL;
-        Transfer *transfer = NULL;
-        bool finished = false;
-        int descriptor;
-
-        if (sd_event_new(&ours.event) < 0 || store_thread_new(ours.event, &ours.thread) < 0)
-                die("no store thread");
-
-        descriptor = open(path, O_RDONLY | O_CLOEXEC);
-        check(issuance_file_open(ours.thread, directory, &file, &failure), &failure);
-        check(issuance_file_import(file, descriptor, false, &actor, NULL, NULL, on_released, on_news,
-                                   &finished, &transfer, &failure),
-              &failure);
-        while (!finished)
-                if (sd_event_run(ours.event, UINT64_MAX) < 0)
-                        die("the event loop failed");
-
-        issuance_file_close(file);
-        store_thread_free(ours.thread);
-        sd_event_unref(ours.event);
 }
 
 const Engine engine_store = {

@@ -192,7 +192,7 @@ enum { FILES_MAX = 24 };
 
 typedef struct Files {
         struct {
-                char name[CONTENT_KEY_SIZE];
+                char name[256];
                 Bytes content;
         } file[FILES_MAX];
         size_t count;
@@ -212,7 +212,7 @@ static inline void files_add(const char *directory, const char *name, void *user
         ck_assert_uint_lt(files->count, FILES_MAX);
         if (!file_read(directory, name, &files->file[files->count].content))
                 files->moving = true;
-        snprintf(files->file[files->count++].name, CONTENT_KEY_SIZE, "%s", name);
+        snprintf(files->file[files->count++].name, sizeof(files->file[0].name), "%s", name);
 }
 
 static inline void files_read(const char *directory, Files *ret) {

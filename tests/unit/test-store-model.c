@@ -326,10 +326,11 @@ static void bulk_check(Model *model) {
 static int bulk_bring_over(const char *key, void *userdata, Failure *failure) {
         Model *model = userdata;
         unsigned number = content_number(key);
-        uint32_t version = model->committed[0].versions[number];
+        uint32_t version;
         int r;
 
         ck_assert_msg(number < CONTENT_KEYS, "a key that was never put: %s", key);
+        version = model->committed[0].versions[number];
         if (model->bulk_content.versions[number] > 0) {
                 r = store_bulk_remove(model->bulk, key, failure);
                 expect(model, r, failure, "bulk remove");
