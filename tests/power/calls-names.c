@@ -21,17 +21,19 @@ static long system_result(long r) {
 static long watched_rename(const char *name, int from_at, const char *from, int to_at, const char *to,
                            unsigned flags) {
         const char *slash = strrchr(to, '/');
+        PowerEvent event = { .call = POWER_RENAME,
+                             .name = (char *) name,
+                             .to = (char *) (slash ? slash + 1 : to) };
         long r;
 
         r = power_strike(POWER_RENAME, NULL);
         if (r < 0)
                 return r;
 
+        power_find(from_at, from, 0, &event.file);
         r = system_result(syscall(SYS_renameat2, from_at, from, to_at, to, flags));
         if (r == 0)
-                power_note(&(PowerEvent){ .call = POWER_RENAME,
-                                          .name = (char *) name,
-                                          .to = (char *) (slash ? slash + 1 : to) });
+                power_note(&event);
         return r;
 }
 
@@ -58,6 +60,21 @@ int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned
         return do_rename(from_at, from, to_at, to, flags);
 }
 
+static long watched_unlink(const char *name, int at, const char *path, int flags) {
+        PowerEvent event = { .call = POWER_REMOVE, .name = (char *) name };
+        long r;
+
+        r = power_strike(POWER_REMOVE, NULL);
+        if (r < 0)
+                return r;
+
+        power_find(at, path, 0, &event.file);
+        r = system_result(syscall(SYS_unlinkat, at, path, flags));
+        if (r == 0)
+                power_note(&event);
+        return r;
+}
+
 static int do_unlink(int at, const char *path, int flags) {
         PowerScope scope;
         long r;
@@ -65,11 +82,7 @@ static int do_unlink(int at, const char *path, int flags) {
         if (!power_enter_path(&scope, at, path))
                 return answer(system_result(syscall(SYS_unlinkat, at, path, flags)));
 
-        r = power_strike(POWER_REMOVE, NULL);
-        if (r == 0)
-                r = system_result(syscall(SYS_unlinkat, at, path, flags));
-        if (r == 0)
-                power_note(&(PowerEvent){ .call = POWER_REMOVE, .name = (char *) scope.name });
+        r = watched_unlink(scope.name, at, path, flags);
         power_leave(&scope);
         return answer(r);
 }

@@ -66,7 +66,8 @@ static void names_set(DiskNames *names, const char *name, unsigned file) {
 }
 
 void names_apply(DiskNames *names, const PowerEvent *event) {
-        DiskName *from;
+        const DiskName *from = names_find(names, event->name);
+        bool is_there = from && from->file == event->file;
 
         switch (event->call) {
         case POWER_CREATE:
@@ -74,13 +75,13 @@ void names_apply(DiskNames *names, const PowerEvent *event) {
                 names_set(names, event->name, event->file);
                 return;
         case POWER_REMOVE:
-                names_remove(names, event->name);
+                if (is_there)
+                        names_remove(names, event->name);
                 return;
         case POWER_RENAME:
-                from = names_find(names, event->name);
-                if (!from)
+                if (!is_there)
                         return;
-                names_set(names, event->to, from->file);
+                names_set(names, event->to, event->file);
                 names_remove(names, event->name);
                 return;
         default:

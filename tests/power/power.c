@@ -22,6 +22,7 @@ typedef struct Inode {
 static struct {
         pthread_mutex_t lock;
         atomic_bool watching;
+        atomic_bool skip_syncs;
         dev_t device;
         ino_t directory;
         PowerRecord *record;
@@ -296,6 +297,14 @@ void power_end(void) {
         power.record = NULL;
         power.fault = (PowerFault){};
         pthread_mutex_unlock(&power.lock);
+}
+
+void power_skip_syncs(bool skip) {
+        atomic_store(&power.skip_syncs, skip);
+}
+
+bool power_skips_syncs(void) {
+        return atomic_load(&power.skip_syncs);
 }
 
 uint64_t power_fault(const PowerFault *fault) {

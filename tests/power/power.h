@@ -20,9 +20,9 @@ typedef enum PowerCall {
         POWER_RESIZE,         /* size: truncated, extended or allocated */
         POWER_SYNC,           /* fsync, fdatasync; size 0, or 1 where it was made to fail */
         POWER_SYNC_DIRECTORY, /* likewise */
-        POWER_RENAME,         /* name, to */
+        POWER_RENAME,         /* file, name, to */
         POWER_LINK,           /* file, name */
-        POWER_REMOVE,         /* name */
+        POWER_REMOVE,         /* file, name */
         POWER_MARK,           /* the test's own: offset is what it has begun, size what was acknowledged */
 } PowerCall;
 
@@ -66,6 +66,10 @@ typedef struct PowerFault {
 /* Watches a directory (of no subdirectories) until power_end(). `record` may be NULL. False: it cannot be read. */
 bool power_watch(const char *directory, PowerRecord *record);
 void power_end(void);
+
+/* While nothing is watched: syncs of whatever file do nothing. For speed, where nobody looks at them. */
+void power_skip_syncs(bool skip);
+bool power_skips_syncs(void);
 
 /* NULL: none. Returns how often the one before has struck. */
 uint64_t power_fault(const PowerFault *fault);

@@ -26,9 +26,9 @@ _printf_(2, 3) __attribute__((noreturn)) void site_fail(const Site *site, const 
 Store *site_open(const Site *site);
 
 /* Everything that must hold after a crash: the store opens by itself, holds a version of the load from `from` to
- * `to` wholly, is verified, goes on, and holds what it went on with when it is opened once more. Returns the
- * version. The directory is changed. */
-size_t site_check(const Site *site, Load *load, size_t from, size_t to);
+ * `to` wholly, and is verified; with go_on it also goes on, and holds what it went on with when it is opened
+ * once more. Returns the version. The directory is changed. */
+size_t site_check(const Site *site, Load *load, size_t from, size_t to, bool go_on);
 
 /* Of an open store: it holds this version, and so does a snapshot of it, which is verified. */
 void site_check_open(const Site *site, Load *load, Store *store, size_t from, size_t to, size_t *ret);

@@ -16,7 +16,6 @@ typedef struct Cuts {
         uint64_t random;
         unsigned all_below;     /* go through all states where there are so many or fewer */
         unsigned random_states; /* else so many random ones beside the corners */
-        unsigned one_in;        /* of the cuts only so many, at random */
         unsigned again_one_in;  /* cut the power once more while it starts, in so many of the states */
         uint64_t *seen;         /* hashes: a table with open addresses */
         size_t seen_size, seen_count;
@@ -34,7 +33,6 @@ static Cuts cuts_new(uint64_t seed, Load *load) {
                 .random = seed,
                 .all_below = power_often(16, 256),
                 .random_states = power_often(2, 12),
-                .one_in = 1,
                 .again_one_in = power_often(97, 29),
         };
 }
@@ -92,13 +90,19 @@ static void check_states(Cuts *cuts, const Disk *disk);
 static void check_second(Cuts *cuts, const PowerRecord *record, size_t from_event) {
         _cleanup_(disk_freep) Disk *disk = disk_new(record);
         unsigned again = cuts->again_one_in;
+        Site site = cuts->site;
 
         cuts->again_one_in = 0;
-        do
-                if (disk_position(disk) >= from_event)
-                        check_states(cuts, disk);
-        while (disk_step(disk));
+        do {
+                if (disk_position(disk) < from_event)
+                        continue;
+
+                snprintf(cuts->site.where, sizeof(cuts->site.where),
+                         "%.60s, and while it started before call %zu", site.where, disk_position(disk));
+                check_states(cuts, disk);
+        } while (disk_step(disk));
         cuts->again_one_in = again;
+        cuts->site = site;
 }
 
 /* The store starts in the site's directory; what it serves then must stay, whatever happens. */
@@ -131,7 +135,8 @@ static void check_state(Cuts *cuts, const Disk *disk, Chooser *chooser) {
         if (is_new(cuts, disk, &image)) {
                 cuts->states++;
                 disk_image_write(&image, cuts->site.directory);
-                site_check(&cuts->site, cuts->load, disk_acknowledged(disk), disk_begun(disk));
+                site_check(&cuts->site, cuts->load, disk_acknowledged(disk), disk_begun(disk),
+                           cuts->states % power_often(4, 1) == 0);
                 if (cuts->again_one_in > 0 && power_random(&cuts->random) % cuts->again_one_in == 0)
                         check_power_cut_while_starting(cuts, disk, &image);
         }
@@ -177,9 +182,10 @@ static void expect_all_was_seen(const Disk *disk, const Site *site) {
 
 static void check_record(Cuts *cuts, const PowerRecord *record, const Site *origin) {
         _cleanup_(disk_freep) Disk *disk = disk_new(record);
+        size_t one_in = record->count / power_often(250, 1000000) + 1;
 
         do {
-                if (power_random(&cuts->random) % cuts->one_in > 0)
+                if (power_random(&cuts->random) % one_in > 0)
                         continue;
 
                 snprintf(cuts->site.where, sizeof(cuts->site.where), "cut before call %zu of %zu",

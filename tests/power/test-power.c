@@ -335,6 +335,25 @@ START_TEST(a_renaming_is_whole)
 }
 END_TEST
 
+START_TEST(a_renaming_does_not_happen_to_another_file_of_that_name)
+{
+        _cleanup_(bench_done) Bench bench = bench_new();
+        char path[128];
+        int b;
+
+        prepare(&bench, "b", 'o', 512);
+        begin(&bench);
+        bench_path(&bench, "b", path);
+        ck_assert_int_eq(unlink(path), 0);
+        b = open_file(&bench, "b", O_RDWR | O_CREAT);
+        put(b, 'n', 512, 0);
+        ck_assert_int_eq(fsync(b), 0);
+        close(b);
+        rename_file(&bench, "b", "a");
+        expect_states(&bench, "[b:o][b:n][a:n][]");
+}
+END_TEST
+
 START_TEST(what_a_failed_sync_has_left_stays_unsure)
 {
         _cleanup_(bench_done) Bench bench = bench_new();
@@ -472,6 +491,7 @@ int main(void) {
         tcase_add_test(disk, a_name_is_sure_only_when_the_directory_was_synced);
         tcase_add_test(disk, a_name_is_sure_when_the_directory_was_synced);
         tcase_add_test(disk, a_renaming_is_whole);
+        tcase_add_test(disk, a_renaming_does_not_happen_to_another_file_of_that_name);
         tcase_add_test(disk, what_a_failed_sync_has_left_stays_unsure);
         tcase_add_test(disk, who_does_not_sync_is_found_out);
         suite_add_tcase(suite, calls);
