@@ -496,6 +496,30 @@ START_TEST(a_rotation_without_another_version_tells_how_to_add_one)
 }
 END_TEST
 
+/* What it seals is sealed under the version that was the current one when it began. */
+START_TEST(no_rotation_begins_while_an_import_is_under_way)
+{
+        Desk *desk = story_open(1);
+        sd_bus_message *reply = NULL;
+        char *import, *job;
+        int ends[2];
+
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", ends[0], 0);
+        close(ends[0]);
+        import = job_of(reply);
+        free(desk_call_refused(desk, desk_bus(desk), "TooManyJobs", "RotateKey", ""));
+        check_is_clean(desk, 0); /* others do */
+        close(ends[1]);
+        story_wait_done(desk, import);
+        free(import);
+        job = start(desk, "RotateKey");
+        story_wait_done(desk, job);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_reload_refuses_a_key_without_a_version_in_use_and_changes_nothing)
 {
         Desk *desk = story_open(1);
@@ -661,6 +685,7 @@ int main(void) {
                 a_rotation_that_is_killed_goes_on,
                 a_rotation_survives_a_stop_of_the_service,
                 a_rotation_without_another_version_tells_how_to_add_one,
+                no_rotation_begins_while_an_import_is_under_way,
                 a_reload_refuses_a_key_without_a_version_in_use_and_changes_nothing,
                 without_its_key_nothing_starts_and_nothing_is_written,
                 the_client_checks_backs_up_and_rotates,
