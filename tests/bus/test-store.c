@@ -99,6 +99,37 @@ static void enrol_many(Desk *desk, unsigned from, unsigned count) {
         }
 }
 
+/* The same in one step, for many. */
+static void import_many(Desk *desk, unsigned count) {
+        sd_bus_message *reply = NULL;
+        FILE *file = fopen(desk_path(desk, "import.jsonl"), "we");
+        int descriptor;
+        char *job;
+
+        ck_assert_ptr_nonnull(file);
+        for (unsigned i = 0; i < count; i++)
+                fprintf(file,
+                        "{\"type\":\"" STORY_V1 "\",\"id\":\"%08u\",\"fields\":{\"holder\":\"Q. R.\","
+                        "\"number\":\"S0000042\",\"access-key\":\"00112233445566778899AABBCCDDEEFF\","
+                        "\"zone\":\"B2-LAB\",\"expiry\":\"291231\",\"pin\":\"87654321\"}}\n",
+                        i);
+        ck_assert_int_eq(fclose(file), 0);
+        descriptor = open(desk_path(desk, "import.jsonl"), O_RDONLY | O_CLOEXEC);
+        desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", descriptor, 0);
+        close(descriptor);
+        job = job_of(reply);
+        story_wait_done(desk, job);
+        free(job);
+}
+
+static void expect_log(Desk *desk, const char *words) {
+        char *log = desk_daemon_log(desk);
+
+        if (!strstr(log, words))
+                desk_fail(desk, "The log does not say \"%s\".", words);
+        free(log);
+}
+
 static int compare_lines(const void *a, const void *b) {
         return strcmp(*(char *const *) a, *(char *const *) b);
 }
@@ -292,12 +323,12 @@ static bool has_record(Desk *desk, unsigned number) {
 
 START_TEST(a_backup_of_a_busy_store_is_of_one_moment)
 {
-        enum { BEFORE = 50, AFTER = 200 };
+        enum { BEFORE = 300, AFTER = 60 };
         Desk *desk = story_open(1);
         unsigned there = 0;
         char *job;
 
-        enrol_many(desk, 0, BEFORE);
+        import_many(desk, BEFORE);
         desk_directory(desk, "backup");
         job = start_backup(desk, desk_path(desk, "backup"));
         enrol_many(desk, BEFORE, AFTER);
@@ -412,16 +443,17 @@ END_TEST
 
 START_TEST(a_rotation_that_is_killed_goes_on)
 {
-        enum { RECORDS = 400 };
+        enum { RECORDS = 3000 };
         Desk *desk = story_open(1);
         char *job;
 
-        enrol_many(desk, 0, RECORDS);
+        import_many(desk, RECORDS);
         write_key(desk, VERSION_ONE VERSION_TWO);
         desk_call(desk, desk_bus(desk), NULL, "Reload", "");
         job = start(desk, "RotateKey");
         desk_kill_daemon(desk);
         story_start(desk, 1);
+        expect_log(desk, "(rotate-key) goes on");
         story_wait_done(desk, job);
         free(job);
         expect_second_version_suffices(desk, 1, RECORDS);
@@ -431,16 +463,17 @@ END_TEST
 
 START_TEST(a_rotation_survives_a_stop_of_the_service)
 {
-        enum { RECORDS = 200 };
+        enum { RECORDS = 3000 };
         Desk *desk = story_open(1);
         char *job;
 
-        enrol_many(desk, 0, RECORDS);
+        import_many(desk, RECORDS);
         write_key(desk, VERSION_ONE VERSION_TWO);
         desk_call(desk, desk_bus(desk), NULL, "Reload", "");
         job = start(desk, "RotateKey");
         desk_stop_daemon(desk);
         story_start(desk, 1);
+        expect_log(desk, "(rotate-key) goes on");
         story_wait_done(desk, job);
         free(job);
         expect_second_version_suffices(desk, 1, RECORDS);
@@ -458,6 +491,30 @@ START_TEST(a_rotation_without_another_version_tells_how_to_add_one)
         story_wait_done(desk, job);
         ck_assert_uint_eq(described(desk, job, "resealed"), 0);
         expect_words(desk, job, "Advice", "icreissue-make-key --add");
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
+/* What it seals is sealed under the version that was the current one when it began. */
+START_TEST(no_rotation_begins_while_an_import_is_under_way)
+{
+        Desk *desk = story_open(1);
+        sd_bus_message *reply = NULL;
+        char *import, *job;
+        int ends[2];
+
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", ends[0], 0);
+        close(ends[0]);
+        import = job_of(reply);
+        free(desk_call_refused(desk, desk_bus(desk), "TooManyJobs", "RotateKey", ""));
+        check_is_clean(desk, 0); /* others do */
+        close(ends[1]);
+        story_wait_done(desk, import);
+        free(import);
+        job = start(desk, "RotateKey");
+        story_wait_done(desk, job);
         free(job);
         desk_close(desk);
 }
@@ -515,17 +572,13 @@ static void note_content(Desk *desk, const char *path) {
 
 /* It ends with that status and says those words. */
 static void expect_no_start(Desk *desk, const char *words) {
-        char *log;
         int status;
 
         desk_start_daemon(desk);
         status = desk_wait_daemon_end(desk);
         ck_assert(WIFEXITED(status));
         ck_assert_int_eq(WEXITSTATUS(status), STATUS_CONFIG);
-        log = desk_daemon_log(desk);
-        if (!strstr(log, words))
-                desk_fail(desk, "The log does not say \"%s\".", words);
-        free(log);
+        expect_log(desk, words);
 }
 
 /* The same, and every file is as it was. */
@@ -632,6 +685,7 @@ int main(void) {
                 a_rotation_that_is_killed_goes_on,
                 a_rotation_survives_a_stop_of_the_service,
                 a_rotation_without_another_version_tells_how_to_add_one,
+                no_rotation_begins_while_an_import_is_under_way,
                 a_reload_refuses_a_key_without_a_version_in_use_and_changes_nothing,
                 without_its_key_nothing_starts_and_nothing_is_written,
                 the_client_checks_backs_up_and_rotates,

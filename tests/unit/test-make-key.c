@@ -157,6 +157,25 @@ START_TEST(else_it_is_a_file_of_root_alone)
 }
 END_TEST
 
+START_TEST(a_key_file_of_the_configuration_is_the_administrators)
+{
+        Root root = root_new(true);
+        char path[512];
+
+        ck_assert_int_eq(make_key(&root, "--file", ICREISSUE_CONFIG_DIR "/issuance-key"), 0);
+        expect_version(&root, ICREISSUE_CONFIG_DIR "/issuance-key", 1);
+        ck_assert_int_eq(make_key(&root, NULL, NULL), 0);
+        ck_assert(!is_there(&root, ENCRYPTED));
+
+        ck_assert_int_eq(unlink(below(&root, ICREISSUE_CONFIG_DIR "/issuance-key", path)), 0);
+        write_text(below(&root, ICREISSUE_CONFIG_DIR "/icreissue.yaml", path), "issuance-key: /srv/key\n",
+                   0600);
+        ck_assert_int_eq(make_key(&root, NULL, NULL), 0);
+        ck_assert(!is_there(&root, ENCRYPTED));
+        root_done(&root);
+}
+END_TEST
+
 START_TEST(two_keys_are_not_the_same)
 {
         Root root = root_new(false);
@@ -273,6 +292,7 @@ int main(void) {
         tcase_set_timeout(tcase, 60); /* it syncs */
         tcase_add_test(tcase, the_first_key_is_sealed_by_systemd_where_that_works);
         tcase_add_test(tcase, else_it_is_a_file_of_root_alone);
+        tcase_add_test(tcase, a_key_file_of_the_configuration_is_the_administrators);
         tcase_add_test(tcase, two_keys_are_not_the_same);
         tcase_add_test(tcase, a_key_is_never_written_over);
         tcase_add_test(tcase, a_version_is_added_after_those_that_there_are);
