@@ -237,6 +237,10 @@ size_t disk_position(const Disk *disk) {
         return disk->position;
 }
 
+const PowerRecord *disk_record(const Disk *disk) {
+        return disk->record;
+}
+
 uint64_t disk_begun(const Disk *disk) {
         return disk->begun;
 }
