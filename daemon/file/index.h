@@ -10,8 +10,8 @@
 
 enum { INDEX_ENTRY_MAX = 1024 };
 
-/* Where the pages are. fetch: -ENOENT, with no failure set, where there is none. put and remove may be NULL for an
- * index that is only read. */
+/* Where the pages are. fetch replaces what ret holds, and sees what put and remove have done; -ENOENT, with no failure
+ * set, where there is none. put and remove may be NULL for an index that is only read. */
 typedef struct IndexPages {
         int (*fetch)(void *userdata, const char *key, Bytes *ret, Failure *failure);
         int (*put)(void *userdata, const char *key, Span value, Failure *failure);
@@ -19,14 +19,16 @@ typedef struct IndexPages {
         void *userdata;
 } IndexPages;
 
-/* Adding what is there, and removing what is not, are no failures. A page that is none is STORE_FAILED. */
+/* Adding what is there, and removing what is not, are no failures. A page that is none is STORE_FAILED. After a failure
+ * the pages are of no use together: the change set that they are part of must not be applied. */
 int index_add(const IndexPages *pages, Span entry, Failure *failure);
 int index_remove(const IndexPages *pages, Span entry, Failure *failure);
 
 /* Calls `each` with the entries that begin with `prefix`, in order, beginning after `after` (empty: with the first).
  * Stops when `each` returns other than 0, and returns that: 1 for "enough". */
 typedef int (*IndexEach)(Span entry, void *userdata, Failure *failure);
-int index_scan(const IndexPages *pages, Span prefix, Span after, IndexEach each, void *userdata, Failure *failure);
+int index_scan(const IndexPages *pages, Span prefix, Span after, IndexEach each, void *userdata,
+               Failure *failure);
 
 /* Builds a whole index from entries in ascending order, page by page: for bulk loads into pages that hold none.
  * Pages are written once each, most of them full. */

@@ -57,7 +57,7 @@ void record_free(Record *record) {
         free(record);
 }
 
-static bool name_is_plain(const char *name) {
+bool record_name_is_plain(const char *name) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
         size_t length = strlen(name);
 
@@ -126,8 +126,8 @@ static int members_check(const Member *members, size_t count, const json_t *obje
 
                 if (!member)
                         return failure_set(failure, FAILURE_INVALID_ARGS, "%s has an unknown member%s%s.",
-                                           what, name_is_plain(name) ? " " : "",
-                                           name_is_plain(name) ? name : "");
+                                           what, record_name_is_plain(name) ? " " : "",
+                                           record_name_is_plain(name) ? name : "");
 
                 mistake = member_mistake(member->kind, value);
                 if (mistake)
@@ -149,7 +149,7 @@ static int fields_check(const json_t *fields, Failure *failure) {
         size_t i;
 
         json_object_foreach((json_t *) fields, name, value) {
-                if (!name_is_plain(name))
+                if (!record_name_is_plain(name))
                         return failure_set(failure, FAILURE_INVALID_ARGS,
                                            "A field's name must be 1 to %d letters, digits, \"-\" or \"_\".",
                                            MEMBER_NAME_MAX);
@@ -310,7 +310,7 @@ static const char *json_mistake(const json_error_t *error) {
         }
 }
 
-static int json_parse(Span text, json_t **ret, Failure *failure) {
+int record_load(Span text, json_t **ret, Failure *failure) {
         json_error_t error;
         json_t *object;
         int r;
@@ -339,7 +339,7 @@ int record_parse_given(Span text, Record **ret, bool *ret_has_flag, bool *ret_ha
         json_t *object;
         int r;
 
-        r = json_parse(text, &object, failure);
+        r = record_load(text, &object, failure);
         if (r < 0)
                 return r;
 

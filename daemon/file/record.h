@@ -33,6 +33,12 @@ DEFINE_CLEANUP(Record *, record_free)
 int record_parse(Span text, Record **ret, Failure *failure);
 int record_from_json(const json_t *object, Record **ret, Failure *failure);
 
+/* The text as JSON, with the same errors, and nothing of a record checked; the caller owns it. */
+int record_load(Span text, json_t **ret, Failure *failure);
+
+/* Whether a field may have that name. */
+bool record_name_is_plain(const char *name);
+
 /* The same, and whether flag and count were there, for issuance_file_put(). */
 int record_parse_given(Span text, Record **ret, bool *ret_has_flag, bool *ret_has_count, Failure *failure);
 

@@ -14,7 +14,8 @@ enum { SEAL_PLAIN_MAX = 1024 * 1024 };
 /* Reads the key file: one line a key, "VERSION:HEX" (VERSION 1..999999, 64 hex digits), "#" comments; the highest
  * version seals, all unseal. From $CREDENTIALS_DIRECTORY/issuance-key (encrypted credential) or
  * $CREDENTIALS_DIRECTORY/issuance-key.plain where they are there, else from `path` (NULL: none), which must be
- * readable by its owner alone. STORE_FAILED says which of these was looked for and what to do (icreissue-make-key). */
+ * readable by its owner alone. STORE_FAILED, with -ENOKEY, says which of these was looked for and what to do
+ * (icreissue-make-key). A mistake is named by its line, which is not quoted. */
 int seal_keys_load(const char *path, SealKeys **ret, Failure *failure);
 SealKeys *seal_keys_ref(SealKeys *keys);
 SealKeys *seal_keys_unref(SealKeys *keys);
