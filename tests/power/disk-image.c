@@ -160,7 +160,7 @@ static DiskNames build_names(const Disk *disk, Chooser *chooser) {
 
         for (size_t i = 0; i < disk->pending_count; i++)
                 if (disk->pending[i].sure || chooser_choose(chooser, CHOICE_NAME, 2) == 1)
-                        names_apply(&names, disk->pending[i].event);
+                        names_apply(&names, disk->pending[i].event, disk->pending[i].sure);
         return names;
 }
 

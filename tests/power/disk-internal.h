@@ -39,7 +39,7 @@ struct Disk {
         size_t pending_count;
 };
 
-void names_apply(DiskNames *names, const PowerEvent *event);
+void names_apply(DiskNames *names, const PowerEvent *event, bool sure);
 DiskNames names_copy(const DiskNames *names);
 void names_release(DiskNames *names);
 

@@ -65,7 +65,7 @@ static void names_set(DiskNames *names, const char *name, unsigned file) {
         found->file = file;
 }
 
-void names_apply(DiskNames *names, const PowerEvent *event) {
+void names_apply(DiskNames *names, const PowerEvent *event, bool sure) {
         const DiskName *from = names_find(names, event->name);
         bool is_there = from && from->file == event->file;
 
@@ -79,10 +79,11 @@ void names_apply(DiskNames *names, const PowerEvent *event) {
                         names_remove(names, event->name);
                 return;
         case POWER_RENAME:
-                if (!is_there)
-                        return;
-                names_set(names, event->to, event->file);
-                names_remove(names, event->name);
+                if (is_there)
+                        names_remove(names, event->name);
+                /* One that is sure is there without the other name ever having been. */
+                if (is_there || sure)
+                        names_set(names, event->to, event->file);
                 return;
         default:
                 return;
@@ -129,7 +130,7 @@ static void sync_names(Disk *disk, const PowerEvent *event) {
         unsure = unsure_count(disk->pending, disk->pending_count);
         for (size_t i = 0; i < disk->pending_count; i++)
                 if (unsure == 0)
-                        names_apply(&disk->names, disk->pending[i].event);
+                        names_apply(&disk->names, disk->pending[i].event, true);
                 else
                         disk->pending[i].sure = !disk->pending[i].unsure;
         disk->pending_count = unsure == 0 ? 0 : disk->pending_count;
@@ -235,6 +236,10 @@ bool disk_step(Disk *disk) {
 
 size_t disk_position(const Disk *disk) {
         return disk->position;
+}
+
+const PowerRecord *disk_record(const Disk *disk) {
+        return disk->record;
 }
 
 uint64_t disk_begun(const Disk *disk) {

@@ -65,6 +65,7 @@ bool disk_step(Disk *disk);
 
 /* How many calls the disk has seen; and what the last mark before said. */
 size_t disk_position(const Disk *disk);
+const PowerRecord *disk_record(const Disk *disk);
 uint64_t disk_begun(const Disk *disk);
 uint64_t disk_acknowledged(const Disk *disk);
 

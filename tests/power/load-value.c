@@ -124,7 +124,7 @@ static bool find_version(Load *load, const Source *source, size_t from, size_t t
                 set = strtoull(text, NULL, 10);
         }
         for (*ret = from; *ret <= to && *ret < load->count; ++*ret)
-                if (load->versions[*ret].set == set)
+                if (load->versions[*ret].set == set && !load->versions[*ret].never)
                         return true;
 
         return wrong(load,

@@ -34,23 +34,27 @@ static unsigned dice(Load *load, unsigned sides) {
         return (unsigned) (power_random(&load->random) % sides);
 }
 
-static LoadVersion *version_last(const Load *load) {
-        return &load->versions[load->count - 1];
+static LoadVersion *version_current(const Load *load) {
+        return &load->versions[load->current];
 }
 
-/* A new version, like the last. */
+/* A new version, like the current one, and current itself. */
 static LoadVersion *version_add(Load *load) {
+        size_t parent = load->current;
+
         load->versions = reallocarray(load->versions, load->count + 1, sizeof(*load->versions));
         assert(load->versions);
-        load->versions[load->count] = load->versions[load->count - 1];
-        load->count++;
-        version_last(load)->set = ++load->sets;
-        return version_last(load);
+        load->current = load->count++;
+        load->versions[load->current] = load->versions[parent];
+        version_current(load)->parent = parent;
+        version_current(load)->set = ++load->sets;
+        return version_current(load);
 }
 
-static void version_drop(Load *load, size_t count) {
-        load->count = count;
-        load->committed = MIN_OF(load->committed, count - 1);
+/* The change set was refused. */
+static void version_refuse(Load *load) {
+        version_current(load)->never = true;
+        load->current = version_current(load)->parent;
 }
 
 static void mark(Load *load) {
@@ -59,7 +63,7 @@ static void mark(Load *load) {
 }
 
 static int acknowledge(Load *load) {
-        load->committed = load->count - 1;
+        load->committed = load->current;
         mark(load);
         return 0;
 }
@@ -89,7 +93,7 @@ static void plan_set(Load *load, bool changed[LOAD_KEYS]) {
 
 /* A counter is what the store says, and one. */
 static int counter_is_next(Load *load, Store *store, size_t key, Failure *failure) {
-        uint32_t before = load->versions[load->count - 2].values[key];
+        uint32_t before = load->versions[version_current(load)->parent].values[key];
         _cleanup_bytes_ Bytes value = {};
         char name[LOAD_NAME_SIZE];
         int r;
@@ -119,12 +123,12 @@ static int apply_set(Load *load, Store *store, const bool changed[LOAD_KEYS], Fa
                 if (r < 0)
                         return r;
 
-                load_text(key, version_last(load)->values[key], &texts[count]);
+                load_text(key, version_current(load)->values[key], &texts[count]);
                 changes[count] = load_change(&texts[count]);
                 count++;
         }
 
-        load_text_of_set(version_last(load)->set, &texts[count]);
+        load_text_of_set(version_current(load)->set, &texts[count]);
         changes[count] = load_change(&texts[count]);
         return store_apply(store, changes, count + 1, failure);
 }
@@ -137,7 +141,7 @@ int load_set(Load *load, Store *store, Failure *failure) {
         mark(load);
         r = store ? apply_set(load, store, changed, failure) : 0;
         if (r < 0)
-                version_drop(load, load->count - 1);
+                version_refuse(load);
         return r;
 }
 
@@ -146,7 +150,7 @@ int load_commit(Load *load, Store *store, Failure *failure) {
 
         r = store ? store_commit(store, failure) : 0;
         if (r < 0) {
-                version_drop(load, load->committed + 1);
+                load->current = load->committed;
                 return r;
         }
 
@@ -175,7 +179,7 @@ typedef struct BulkChanged {
 /* A key that was changed since the bulk began: it is taken from the store. */
 static int take_changed(const char *name, void *userdata, Failure *failure) {
         const BulkChanged *changed = userdata;
-        const LoadVersion *now = version_last(changed->load);
+        const LoadVersion *now = version_current(changed->load);
         size_t key = load_key_number(name);
         LoadText text;
         int r = 0;
@@ -244,7 +248,7 @@ static int fill_bulk(Load *load, StoreBulk *bulk, size_t base, const LoadVersion
 
 /* The counters are not touched: they count on. */
 static LoadVersion plan_content(Load *load) {
-        LoadVersion content = *version_last(load);
+        LoadVersion content = *version_current(load);
 
         for (size_t key = LOAD_COUNTERS; key < LOAD_KEYS; key++)
                 content.values[key] = dice(load, 3) == 0 ? 0 : (uint32_t) (load->sets * 1000 + key);
@@ -271,7 +275,7 @@ static int finish_bulk(Load *load, StoreBulk *bulk, size_t base, const LoadVersi
         mark(load);
         r = bulk ? store_bulk_finish(bulk, failure) : 0;
         if (r < 0) {
-                version_drop(load, load->count - 1);
+                load->current = version_current(load)->parent;
                 return r;
         }
 
@@ -289,7 +293,7 @@ int load_bulk(Load *load, Store *store, Failure *failure) {
         if (r < 0)
                 return r;
 
-        base = load->count - 1;
+        base = load->current;
         content = plan_content(load);
         r = store ? store_bulk_begin(store, LOAD_KEYS, &bulk, failure) : 0;
         if (r < 0)

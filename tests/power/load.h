@@ -15,8 +15,12 @@ enum {
         LOAD_KEYS = 40, /* the counters among them */
 };
 
+/* What failed stays among the versions: a commit that failed may have got to the disk all the same, and is there
+ * after a crash, as long as nothing that came after it was acknowledged. */
 typedef struct LoadVersion {
-        uint64_t set; /* the number of the change set that led to it; 0: nothing is there */
+        size_t parent; /* the version before it */
+        bool never;    /* its change set was refused: it can be nowhere */
+        uint64_t set;  /* the number of the change set that led to it; 0: nothing is there */
         uint32_t values
                 [LOAD_KEYS]; /* of a counter its value, of another key which value it has; 0: not there */
 } LoadVersion;
@@ -25,7 +29,8 @@ typedef struct Load {
         uint64_t random;
         uint64_t sets; /* made so far, those that failed too */
         LoadVersion *versions;
-        size_t count;     /* of versions; the last is what was applied */
+        size_t count;     /* of versions; the last is the last that was begun */
+        size_t current;   /* the version that was applied: what the store shows */
         size_t committed; /* the version that was acknowledged */
         unsigned bulk;    /* one action of so many is a new content; 0: none */
         /* Told before each change set which version it will lead to, and after each commit what is acknowledged. */
@@ -50,7 +55,7 @@ int load_set(Load *load, Store *store, Failure *failure);
 int load_commit(Load *load, Store *store, Failure *failure);
 int load_bulk(Load *load, Store *store, Failure *failure);
 
-/* Whether the store holds one of these versions, wholly; which, is *ret. Else load->wrong says what is wrong. */
+/* Whether the store holds one of these versions wholly; which, is *ret. Else load->wrong says what is wrong. */
 bool load_check(Load *load, Store *store, size_t from, size_t to, size_t *ret);
 
 /* Like it, for a snapshot, and verifies that. */

@@ -24,6 +24,13 @@ void site_done(Site *site) {
         ck_assert_int_eq(rmdir(site->directory), 0);
 }
 
+static void print_last_calls(const Site *site) {
+        size_t from = site->position > 40 ? site->position - 40 : 0;
+
+        for (size_t i = from; site->record && i < site->position; i++)
+                power_event_print(&site->record->events[i]);
+}
+
 void site_fail(const Site *site, const char *format, ...) {
         char message[700];
         va_list list;
@@ -31,6 +38,7 @@ void site_fail(const Site *site, const char *format, ...) {
         va_start(list, format);
         vsnprintf(message, sizeof(message), format, list);
         va_end(list);
+        print_last_calls(site);
         ck_abort_msg("seed %llu, %s: %s (%s)", (unsigned long long) site->seed, site->where, message,
                      site->directory);
 }

@@ -14,7 +14,9 @@ enum { SITE_SEGMENT = 4096 };
 typedef struct Site {
         char directory[64];
         uint64_t seed;
-        char where[160]; /* said where something fails: which cut, which call */
+        char where[160];           /* said where something fails: which cut, which call */
+        const PowerRecord *record; /* printed then, the calls before `position`; NULL: nothing */
+        size_t position;
 } Site;
 
 Site site_new(uint64_t seed);

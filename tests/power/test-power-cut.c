@@ -16,7 +16,7 @@ typedef struct Cuts {
         uint64_t random;
         unsigned all_below;     /* go through all states where there are so many or fewer */
         unsigned random_states; /* else so many random ones beside the corners */
-        unsigned again_one_in;  /* cut the power once more while it starts, in so many of the states */
+        unsigned again;         /* cut the power once more while it starts, in so many of the states */
         uint64_t *seen;         /* hashes: a table with open addresses */
         size_t seen_size, seen_count;
         uint64_t states, cuts;
@@ -33,7 +33,7 @@ static Cuts cuts_new(uint64_t seed, Load *load) {
                 .random = seed,
                 .all_below = power_often(16, 256),
                 .random_states = power_often(2, 12),
-                .again_one_in = power_often(97, 29),
+                .again = power_often(4, 400),
         };
 }
 
@@ -89,10 +89,10 @@ static void check_states(Cuts *cuts, const Disk *disk);
 /* All the cuts of a second record, of a store that starts from a crash. */
 static void check_second(Cuts *cuts, const PowerRecord *record, size_t from_event) {
         _cleanup_(disk_freep) Disk *disk = disk_new(record);
-        unsigned again = cuts->again_one_in;
+        unsigned again = cuts->again;
         Site site = cuts->site;
 
-        cuts->again_one_in = 0;
+        cuts->again = 0;
         do {
                 if (disk_position(disk) < from_event)
                         continue;
@@ -101,7 +101,7 @@ static void check_second(Cuts *cuts, const PowerRecord *record, size_t from_even
                          "%.60s, and while it started before call %zu", site.where, disk_position(disk));
                 check_states(cuts, disk);
         } while (disk_step(disk));
-        cuts->again_one_in = again;
+        cuts->again = again;
         cuts->site = site;
 }
 
@@ -137,8 +137,10 @@ static void check_state(Cuts *cuts, const Disk *disk, Chooser *chooser) {
                 disk_image_write(&image, cuts->site.directory);
                 site_check(&cuts->site, cuts->load, disk_acknowledged(disk), disk_begun(disk),
                            cuts->states % power_often(4, 1) == 0);
-                if (cuts->again_one_in > 0 && power_random(&cuts->random) % cuts->again_one_in == 0)
+                if (cuts->again > 0 && power_random(&cuts->random) % 50 == 0) {
+                        cuts->again--;
                         check_power_cut_while_starting(cuts, disk, &image);
+                }
         }
         disk_image_done(&image);
 }
@@ -147,6 +149,8 @@ static void check_states(Cuts *cuts, const Disk *disk) {
         Chooser chooser = chooser_first();
 
         cuts->cuts++;
+        cuts->site.record = disk_record(disk);
+        cuts->site.position = disk_position(disk);
         if (disk_states(disk, cuts->all_below + 1) <= cuts->all_below) {
                 unsigned count = 0;
 
@@ -164,6 +168,54 @@ static void check_states(Cuts *cuts, const Disk *disk) {
                 chooser = chooser_random(power_random(&cuts->random));
                 check_state(cuts, disk, &chooser);
         }
+}
+
+/* --- a process that is killed, and then the power --- */
+
+/* The second record begins with the files as the first shows them when all its calls so far are kept; the numbers of
+ * its files become those of the first. Borrows the events of both. */
+static void splice(const PowerRecord *first, size_t count, const DiskImage *image, const PowerRecord *second,
+                   PowerRecord *ret) {
+        unsigned numbers[1000], next = 0;
+
+        *ret = (PowerRecord){ .initial = first->initial };
+        ret->events = new0(PowerEvent, count + second->count + 1);
+        ck_assert_ptr_nonnull(ret->events);
+        for (; ret->count < count; ret->count++) {
+                ret->events[ret->count] = first->events[ret->count];
+                next = MAX_OF(next, first->events[ret->count].file + 1);
+        }
+
+        for (size_t i = 0; i < ELEMENTS(numbers); i++)
+                numbers[i] = next + (unsigned) i;
+        for (size_t i = 0; i < second->count; i++) {
+                PowerEvent *event = &ret->events[ret->count];
+
+                *event = second->events[i];
+                ck_assert_uint_lt(event->file, ELEMENTS(numbers));
+                for (size_t k = 0; i < second->initial && event->name && k < image->count; k++)
+                        if (streq(image->entries[k].name, event->name))
+                                numbers[event->file] = image->entries[k].file;
+                event->file = numbers[event->file];
+                ret->count += i >= second->initial;
+        }
+}
+
+/* The process is killed after so many calls, so that all of them are done, but none of them is on the disk for that.
+ * The store starts again, and then the power is cut: what it has served must be there. */
+static void check_killed(Cuts *cuts, const PowerRecord *record, const Disk *disk) {
+        Chooser chooser = chooser_corner(CHOOSER_CORNERS - 1);
+        PowerRecord second = {}, whole;
+        DiskImage image;
+
+        disk_image(disk, &chooser, &image);
+        disk_image_write(&image, cuts->site.directory);
+        record_start(cuts, disk, &second);
+        splice(record, disk_position(disk), &image, &second, &whole);
+        check_second(cuts, &whole, disk_position(disk) + 1);
+        free(whole.events);
+        power_record_done(&second);
+        disk_image_done(&image);
 }
 
 /* --- all states of a record --- */
@@ -196,24 +248,42 @@ static void check_record(Cuts *cuts, const PowerRecord *record, const Site *orig
         expect_all_was_seen(disk, origin);
 }
 
-static void act(const Site *site, Load *load, Store *store) {
+/* Fails only where calls were made to fail. */
+static void act(const Site *site, Load *load, Store *store, bool may_fail) {
         _cleanup_failure_ Failure failure = {};
 
-        if (load_act(load, store, &failure) < 0)
+        if (load_act(load, store, &failure) < 0 && !may_fail)
                 site_fail(site, "an action fails: %s", failure_message(&failure));
 }
 
-/* A store from its beginning to its end, with `actions` between. */
-static void record_load(const Site *site, Load *load, unsigned actions, PowerRecord *ret) {
+/* A store from its beginning to its end, with `actions` between. `faults`: one in so many syncs fails; 0: none. */
+static void record_load(const Site *site, Load *load, unsigned actions, unsigned faults, PowerRecord *ret) {
         Store *store;
 
         load->mark = mark_power;
         ck_assert(power_watch(site->directory, ret));
         store = site_open(site);
-        for (unsigned i = 0; i < actions; i++)
-                act(site, load, store);
+        for (unsigned i = 0; i < actions; i++) {
+                if (faults > 0)
+                        power_fault(&(PowerFault){ .kinds = POWER_KINDS_SYNC,
+                                                   .first = 1 + power_random(&load->random) % faults,
+                                                   .count = 1,
+                                                   .error = EIO });
+                act(site, load, store, faults > 0);
+        }
+        power_fault(NULL);
         store_close(store);
         power_end();
+}
+
+/* A test that goes through no checkpoint shows nothing. */
+static void expect_checkpoints(const PowerRecord *record, unsigned at_least) {
+        unsigned count = 0;
+
+        for (size_t i = 0; i < record->count; i++)
+                count += record->events[i].call == POWER_RENAME &&
+                         streq(record->events[i].to, SITE_STORE ".current");
+        ck_assert_uint_ge(count, at_least);
 }
 
 START_TEST(acknowledged_changes_survive_a_power_cut_at_any_point)
@@ -224,8 +294,44 @@ START_TEST(acknowledged_changes_survive_a_power_cut_at_any_point)
         _cleanup_(cuts_done) Cuts cuts = cuts_new(seed, &load);
         PowerRecord record = {};
 
-        record_load(&origin, &load, power_often(100, 600), &record);
+        record_load(&origin, &load, power_often(100, 600), 0, &record);
+        expect_checkpoints(&record, 8);
         check_record(&cuts, &record, &origin);
+        power_record_done(&record);
+}
+END_TEST
+
+START_TEST(what_failed_to_be_synced_is_not_there_once_something_later_is)
+{
+        uint64_t seed = power_seed();
+        _cleanup_(site_done) Site origin = site_new(seed);
+        _cleanup_(load_done) Load load = load_new(seed);
+        _cleanup_(cuts_done) Cuts cuts = cuts_new(seed, &load);
+        PowerRecord record = {};
+
+        record_load(&origin, &load, power_often(60, 600), 6, &record);
+        check_record(&cuts, &record, &origin);
+        power_record_done(&record);
+}
+END_TEST
+
+START_TEST(what_is_served_after_a_kill_survives_a_power_cut)
+{
+        uint64_t seed = power_seed();
+        _cleanup_(site_done) Site origin = site_new(seed);
+        _cleanup_(load_done) Load load = load_new(seed);
+        _cleanup_(cuts_done) Cuts cuts = cuts_new(seed, &load);
+        _cleanup_(disk_freep) Disk *disk = NULL;
+        PowerRecord record = {};
+
+        record_load(&origin, &load, power_often(60, 600), 0, &record);
+        disk = disk_new(&record);
+        while (disk_step(disk))
+                if (power_random(&cuts.random) % (record.count / power_often(5, 200) + 1) == 0) {
+                        snprintf(cuts.site.where, sizeof(cuts.site.where), "killed before call %zu of %zu",
+                                 disk_position(disk), record.count);
+                        check_killed(&cuts, &record, disk);
+                }
         power_record_done(&record);
 }
 END_TEST
@@ -238,6 +344,8 @@ int main(void) {
 
         tcase_set_timeout(cut, power_often(120, 3000));
         tcase_add_test(cut, acknowledged_changes_survive_a_power_cut_at_any_point);
+        tcase_add_test(cut, what_failed_to_be_synced_is_not_there_once_something_later_is);
+        tcase_add_test(cut, what_is_served_after_a_kill_survives_a_power_cut);
         suite_add_tcase(suite, cut);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);

@@ -67,10 +67,14 @@ static void rename_file(const Bench *bench, const char *from, const char *to) {
         ck_assert_int_eq(rename(from_path, to_path), 0);
 }
 
-static void sync_directory(const Bench *bench) {
+static void try_to_sync_directory(const Bench *bench, int expected) {
         _cleanup_close_ int descriptor = open(bench->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-        ck_assert_int_eq(fsync(descriptor), 0);
+        ck_assert_int_eq(fsync(descriptor), expected);
+}
+
+static void sync_directory(const Bench *bench) {
+        try_to_sync_directory(bench, 0);
 }
 
 static Disk *disk_at_end(Bench *bench) {
@@ -374,6 +378,20 @@ START_TEST(what_a_failed_sync_has_left_stays_unsure)
 }
 END_TEST
 
+START_TEST(a_renaming_is_sure_without_the_name_before)
+{
+        _cleanup_(bench_done) Bench bench = bench_new();
+
+        begin(&bench);
+        close(open_file(&bench, "b", O_RDWR | O_CREAT));
+        power_fault(&(PowerFault){ .kinds = POWER_KINDS_SYNC, .first = 1, .count = 1, .error = EIO });
+        try_to_sync_directory(&bench, -1);
+        rename_file(&bench, "b", "a");
+        try_to_sync_directory(&bench, 0);
+        expect_states(&bench, "[a:]");
+}
+END_TEST
+
 /* Replaces the file "a" as it should be done, or without the syncs. */
 static void replace(const Bench *bench, bool sync) {
         int descriptor = open_file(bench, "b", O_RDWR | O_CREAT);
@@ -493,6 +511,7 @@ int main(void) {
         tcase_add_test(disk, a_renaming_is_whole);
         tcase_add_test(disk, a_renaming_does_not_happen_to_another_file_of_that_name);
         tcase_add_test(disk, what_a_failed_sync_has_left_stays_unsure);
+        tcase_add_test(disk, a_renaming_is_sure_without_the_name_before);
         tcase_add_test(disk, who_does_not_sync_is_found_out);
         suite_add_tcase(suite, calls);
         suite_add_tcase(suite, disk);
