@@ -36,6 +36,10 @@ int command_job_retry(Client *client, const Arguments *arguments);
 int command_job_pause(Client *client, const Arguments *arguments);
 int command_job_resume(Client *client, const Arguments *arguments);
 
+int command_store_check(Client *client, const Arguments *arguments);
+int command_store_backup(Client *client, const Arguments *arguments);
+int command_store_rotate_key(Client *client, const Arguments *arguments);
+
 int command_profile_check(Client *client, const Arguments *arguments);
 
 #endif

@@ -38,6 +38,7 @@ static const struct {
         [LOG_RECORD_CHANGED] = { "0a72c428ec2d4ff0bd94aa80ce26fde1", LOG_NOTICE },
         [LOG_RECORD_REQUESTED] = { "abf2bae0ce7d4cc98be08f5757260478", LOG_NOTICE },
         [LOG_TRANSFER] = { "a6cac6032e0e411e89dd3929442734bc", LOG_NOTICE },
+        [LOG_CARE] = { "b2158a305a5d40dfb8df5503d362e45c", LOG_NOTICE },
         [LOG_ACCESS_DENIED] = { "e0d403af033840878cd3c0c1c626d653", LOG_WARNING },
         [LOG_STORE_FAILED] = { "c2ccdd753f25444b8dbde150b84fd22f", LOG_ERR },
         [LOG_INTERNAL] = { "350ae60e88b04121aa0324e80507ff01", LOG_ERR },

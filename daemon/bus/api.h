@@ -27,8 +27,9 @@ typedef struct ApiParts {
         IssuanceFile *issuance;
         JobEngine *engine;
 
-        /* Reload: reads configuration and profiles anew; a failure has changed nothing. */
-        int (*reload)(void *userdata, Failure *failure);
+        /* Reload: reads configuration, keys and profiles anew; `done` is called once, at once or later. A failure has
+         * changed nothing. */
+        void (*reload)(void (*done)(const Failure *failure, void *reply), void *reply, void *userdata);
         /* The number of readers or of open jobs may have changed. May be NULL. */
         void (*status_changed)(size_t readers, size_t open_jobs, void *userdata);
         void *userdata;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The methods that work on cards: each starts a job of the job engine and answers with its path when the job is
- * durable. ReadCard alone asks the reader itself. */
+/* The methods that start a job: each answers with its path when the job is durable. ReadCard alone asks the reader
+ * itself. */
 #include <fcntl.h>
 
 #include "bus/arguments.h"
@@ -181,6 +181,52 @@ int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error 
         }
 
         r = job_engine_export(api->parts->engine, arguments.descriptor, arguments.type, arguments.sealed,
+                              authority_caller(api->authority, message), on_job, reply, &failure);
+        return reply_expect(&reply, r, &failure, error);
+}
+
+typedef int (*CareCall)(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+
+static int call_care(sd_bus_message *message, const Published *published, CareCall call,
+                     sd_bus_error *error) {
+        Api *api = published->api;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        int r;
+
+        r = reply_new(api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = call(api->parts->engine, authority_caller(api->authority, message), on_job, reply, &failure);
+        return reply_expect(&reply, r, &failure, error);
+}
+
+int method_check_store(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_care(message, userdata, job_engine_check, error);
+}
+
+int method_rotate_key(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_care(message, userdata, job_engine_rotate_key, error);
+}
+
+int method_backup_store(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Published *published = userdata;
+        Api *api = published->api;
+        _cleanup_close_ int directory = -1;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        int r;
+
+        r = directory_read(message, &directory, &failure);
+        if (r < 0)
+                return error_set_failure(error, r, &failure);
+
+        r = reply_new(api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = job_engine_backup(api->parts->engine, TAKE_FD(directory),
                               authority_caller(api->authority, message), on_job, reply, &failure);
         return reply_expect(&reply, r, &failure, error);
 }

@@ -31,6 +31,14 @@ bool profile_field_is_indexed(const Profile *profile, const char *name) {
         return field && field->index;
 }
 
+size_t profile_field_count(const Profile *profile) {
+        return profile->field_count;
+}
+
+const char *profile_field_name(const Profile *profile, size_t n) {
+        return profile->fields[n].name;
+}
+
 static bool name_is_valid(const char *name) {
         if (strlen(name) > 64 || *name < 'a' || *name > 'z')
                 return false;

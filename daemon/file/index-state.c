@@ -11,6 +11,10 @@ void index_state_done(IndexState *state) {
         *state = (IndexState){};
 }
 
+static int set_add(json_t *set, const char *name, bool value) {
+        return json_object_set_new(set, name, json_boolean(value)) < 0 ? -ENOMEM : 0;
+}
+
 /* The fields that are to be indexed, as a set; NULL when there is no memory. */
 static json_t *wanted_fields(const IssuanceFields *fields) {
         json_t *wanted = json_object();
@@ -24,7 +28,7 @@ static json_t *wanted_fields(const IssuanceFields *fields) {
 
                 if (asprintf(&name, "%s/%s", row->type, row->name) < 0)
                         name = NULL;
-                if (!name || json_object_set_new(wanted, name, json_true()) < 0) {
+                if (!name || set_add(wanted, name, true) < 0) {
                         json_decref(wanted);
                         return NULL;
                 }
@@ -33,34 +37,57 @@ static json_t *wanted_fields(const IssuanceFields *fields) {
         return wanted;
 }
 
-/* complete' = complete and wanted; changing' = whatever else has entries, or is to have. Doing it twice changes
- * nothing. Returns whether it has, or -ENOMEM. */
-static int adopt(IndexState *state, const json_t *wanted) {
-        json_t *complete = json_object(), *changing = json_copy(state->changing), *value;
+/* Adds what is in `names` to `changing`, unless it stays complete: true where it is to have entries. */
+static int add_changing(json_t *changing, const json_t *names, const json_t *complete, const json_t *wanted) {
         const char *name;
-        int r = complete && changing ? 0 : -ENOMEM;
+        json_t *value;
+        int r = 0;
 
-        if (r >= 0 && (json_object_update(changing, state->complete) < 0 ||
-                       json_object_update(changing, (json_t *) wanted) < 0))
-                r = -ENOMEM;
-
-        json_object_foreach(state->complete, name, value) {
-                if (r < 0 || !json_object_get(wanted, name))
+        json_object_foreach((json_t *) names, name, value) {
+                if (json_object_get(complete, name))
                         continue;
 
-                json_object_del(changing, name);
-                r = json_object_set_new(complete, name, json_true());
+                r = set_add(changing, name, json_object_get(wanted, name));
+                if (r < 0)
+                        return r;
         }
 
+        return 0;
+}
+
+/* complete' = complete and wanted; changing' = whatever else has entries, or is to have. */
+static int make_sets(const IndexState *state, const json_t *wanted, json_t *complete, json_t *changing) {
+        const char *name;
+        json_t *value;
+        int r = 0;
+
+        json_object_foreach(state->complete, name, value) if (r >= 0 && json_object_get(wanted, name)) r =
+                set_add(complete, name, true);
+        if (r >= 0)
+                r = add_changing(changing, state->complete, complete, wanted);
+        if (r >= 0)
+                r = add_changing(changing, state->changing, complete, wanted);
+        if (r >= 0)
+                r = add_changing(changing, wanted, complete, wanted);
+
+        return r;
+}
+
+/* Doing it twice changes nothing. Returns whether it has changed something, or -ENOMEM. */
+static int adopt(IndexState *state, const json_t *wanted) {
+        json_t *complete = json_object(), *changing = json_object();
+        int r;
+
+        r = complete && changing ? make_sets(state, wanted, complete, changing) : -ENOMEM;
         if (r < 0) {
                 json_decref(complete);
                 json_decref(changing);
-                return -ENOMEM;
+                return r;
         }
 
         r = !json_equal(complete, state->complete) || !json_equal(changing, state->changing);
         if (r > 0)
-                bytes_done(&state->after); /* what is changing was put right for others so far */
+                bytes_done(&state->after); /* so far records were put right for others */
 
         json_decref(state->complete);
         json_decref(state->changing);

@@ -4,7 +4,8 @@
  * those that came and of those that went are put right in steps, and each record that is changed meanwhile is put right
  * with its change.
  *
- * complete: every record's entries of the field are there, and no others. changing: some may be there and some not.
+ * complete: every record's entries of the field are there, and no others. changing: some may be there and some not; true
+ * where all are to be, false where none is.
  * after: the "r" entry up to which, in the index's order, every record's entries of the changing fields are right. A
  * field is named "TYPE/FIELD". One that is in neither set has no entries. */
 #ifndef ICREISSUE_FILE_INDEX_STATE_H
@@ -16,7 +17,7 @@
 #define INDEX_STATE_KEY ".indexed"
 
 typedef struct IndexState {
-        json_t *complete, *changing; /* objects used as sets */
+        json_t *complete, *changing; /* objects: name -> true or false */
         Bytes after;
 } IndexState;
 

@@ -79,27 +79,45 @@ static int check_lines(char *text, const SealKeys *keys, const char *what, bool 
         return 0;
 }
 
-int key_check_open(Store *store, const SealKeys *keys, const char *what, Failure *failure) {
-        _cleanup_bytes_ Bytes lines = {};
+/* Replaces what ret_lines holds by the store's lines, which fit the keys. */
+static int read_lines(Store *store, const SealKeys *keys, const char *what, Bytes *ret_lines,
+                      bool *ret_has_current, Failure *failure) {
         _cleanup_string_erase_ char *text = NULL;
-        bool has_current = false;
         int r;
 
-        r = store_fetch(store, KEY_CHECK_KEY, &lines, failure);
+        r = store_fetch(store, KEY_CHECK_KEY, ret_lines, failure);
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        text = span_to_string(bytes_span(&lines));
+        text = span_to_string(bytes_span(ret_lines));
         if (!text)
                 return failure_no_memory(failure);
 
-        r = check_lines(text, keys, what, &has_current, failure);
+        return check_lines(text, keys, what, ret_has_current, failure);
+}
+
+int key_check_hold(Store *store, const SealKeys *keys, const char *what, Failure *failure) {
+        _cleanup_bytes_ Bytes lines = {};
+        bool has_current = false;
+
+        return read_lines(store, keys, what, &lines, &has_current, failure);
+}
+
+int key_check_add(Store *store, const SealKeys *keys, const char *what, Failure *failure) {
+        _cleanup_bytes_ Bytes lines = {};
+        bool has_current = false;
+        int r;
+
+        r = read_lines(store, keys, what, &lines, &has_current, failure);
         if (r < 0 || has_current)
                 return r;
 
         r = add_line(&lines, keys, failure);
-        if (r >= 0)
-                r = put(store, &lines, failure);
+        return r < 0 ? r : put(store, &lines, failure);
+}
+
+int key_check_open(Store *store, const SealKeys *keys, const char *what, Failure *failure) {
+        int r = key_check_add(store, keys, what, failure);
 
         return r < 0 ? r : store_commit(store, failure);
 }

@@ -15,6 +15,11 @@
  * them, are STORE_FAILED with -ENOKEY: nothing was written then. Before the store thread works on this store. */
 int key_check_open(Store *store, const SealKeys *keys, const char *what, Failure *failure);
 
+/* The two halves of it for other keys while the store is in use; the store thread's. The first one only looks; the second
+ * one applies a line, which must be durable before the keys seal. */
+int key_check_hold(Store *store, const SealKeys *keys, const char *what, Failure *failure);
+int key_check_add(Store *store, const SealKeys *keys, const char *what, Failure *failure);
+
 /* Applies the removal of all lines but the current version's: once everything was sealed anew. Store thread. */
 int key_check_retire(Store *store, const SealKeys *keys, Failure *failure);
 

@@ -226,11 +226,10 @@ static int load_first(const char *path, SealKeys *keys, Failure *failure) {
         if (r != -ENOENT)
                 return r;
 
-        return failure_set(
-                failure, FAILURE_STORE_FAILED,
-                "There is no key for the issuance file: neither the credential issuance-key%s%s. For a new "
-                "station, " ADVICE "; otherwise put the station's own back.",
-                path ? " nor " : "", path ? path : "");
+        return failure_set(failure, FAILURE_STORE_FAILED,
+                           "There is no key for the issuance file: no credential issuance-key%s%s. For a new "
+                           "station, " ADVICE "; otherwise put the station's own back.",
+                           path ? ", and no " : "", path ? path : "");
 }
 
 int seal_keys_load(const char *path, SealKeys **ret, Failure *failure) {

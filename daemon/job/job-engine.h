@@ -106,6 +106,13 @@ int job_engine_import(JobEngine *engine, int descriptor, ImportMode mode, uid_t 
 int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool sealed, uid_t owner,
                       JobAnswer done, void *userdata, Failure *failure);
 
+/* The care of both files: check, backup (into an open directory, which is taken over, also on failure), a new key.
+ * TOO_MANY_JOBS while another one of the same kind is open. */
+int job_engine_check(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+int job_engine_backup(JobEngine *engine, int directory, uid_t owner, JobAnswer done, void *userdata,
+                      Failure *failure);
+int job_engine_rotate_key(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+
 /* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
 Job *job_engine_next(JobEngine *engine, Job *job);
 Job *job_engine_find(JobEngine *engine, uint64_t number);
@@ -117,6 +124,10 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure);
 /* Batches only: no further card is begun, until resumed. */
 int job_pause(Job *job, JobAnswer done, void *userdata, Failure *failure);
 int job_resume(Job *job, JobAnswer done, void *userdata, Failure *failure);
+
+/* What the issuance file must know of the catalogue's card types: which fields are secret, which are indexed. Returns 0 or
+ * -ENOMEM. */
+int job_engine_fields(const Catalogue *catalogue, IssuanceFields **ret);
 
 /* PutRecord: holds the record against its type's profile, then puts it. `object` is the record's JSON. */
 int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done,
