@@ -172,7 +172,8 @@ static void fill(Store *store, int from, int to) {
                 snprintf(key, sizeof(key), "k%d", i % 97);
                 snprintf(value, sizeof(value), "value %d", i);
                 put(store, key, i % 7 == 0 ? NULL : value);
-                commit(store);
+                if (i % 8 == 0 || i == to - 1)
+                        commit(store);
         }
 }
 
