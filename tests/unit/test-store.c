@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The store through its interface: change sets, commits, checkpoints, snapshots, bulk loads, and what it makes of
  * files that a crash or somebody's hand has left. */
-#include "store-content.h"
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "file/store-private.h"
 
 #define NAME "s"
 
@@ -83,12 +89,16 @@ static void expect(Store *store, const char *key, const char *value) {
 
 /* What a power cut or kill -9 leaves: the files as they are, and nobody who has them open. */
 static void crash(Store *store) {
-        _cleanup_files_ Files files = {};
+        char command[512], other[80];
 
-        ck_assert(files_capture(directory, &files));
+        (void) store_checkpoint_end(store, true, NULL); /* so that nobody writes while the files are copied */
+        snprintf(other, sizeof(other), "%s.copy", directory);
+        snprintf(command, sizeof(command), "cp -r %s %s", directory, other);
+        ck_assert_int_eq(system(command), 0);
         store_close(store);
-        directory_each(directory, file_remove, NULL);
-        files_write(&files, directory);
+        snprintf(command, sizeof(command), "rm %s/* && mv %s/* %s && rmdir %s", directory, other, directory,
+                 other);
+        ck_assert_int_eq(system(command), 0);
 }
 
 static void overwrite(const char *ending, long offset, int bits) {
