@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The new content of the store: the records that are there and those that are imported come into the order of GDBM's
- * buckets through one sorter, the index's entries into theirs through another. */
+/* The new content of the store: the records that are there and those that are imported, in the order of GDBM's buckets,
+ * and the index of all of them. */
+#include <stdio.h>
+
 #include "file/import.h"
 
 enum {
@@ -21,75 +23,79 @@ static int check_now(Transfer *transfer, uint64_t done, uint64_t total, double f
         return r;
 }
 
-static int add_value(Import *import, const char *key, Span value, Failure *failure) {
-        SorterItem item = { .rank = store_bulk_hash(key), .key = span_of_string(key), .payload = value };
+/* --- records --- */
 
-        return sorter_add(import->values, &item, failure);
-}
-
-/* An entry is in the new index where it was added more often than taken away. */
-static int add_entry(Import *import, Span entry, char sign, Failure *failure) {
-        SorterItem item = { .key = entry, .payload = SPAN(&sign, 1) };
+static int add_entry(Span entry, void *userdata, Failure *failure) {
+        Import *import = userdata;
+        SorterItem item = { .key = entry };
 
         return sorter_add(import->entries, &item, failure);
 }
 
-static int plus_entry(Span entry, void *userdata, Failure *failure) {
-        return add_entry(userdata, entry, '+', failure);
+static int put_text(Import *import, const char *key, Span text, Failure *failure) {
+        import->records++;
+        return store_bulk_put(import->bulk, key, text, failure);
 }
 
-static int minus_entry(Span entry, void *userdata, Failure *failure) {
-        return add_entry(userdata, entry, '-', failure);
-}
-
-/* --- records that are imported --- */
-
-static int put_decided(Import *import, const char *key, const ImportItem *item,
-                       const ImportDecision *decision, Failure *failure) {
+static int put_decided(Import *import, const char *key, const ImportItem *item, const Record *record,
+                       Failure *failure) {
         _cleanup_string_erase_ char *text = NULL;
         int r;
 
-        if (!decision->record) {
-                r = add_value(import, key, item->text, failure);
-                return r < 0 ? r : import_item_each_entry(item, plus_entry, import, failure);
+        import->changes = true;
+        if (!record) {
+                r = put_text(import, key, item->text, failure);
+                return r < 0 ? r : import_item_each_entry(item, add_entry, import, failure);
         }
 
-        r = issuance_format_stored(&import->context, decision->record, RECORD_HEADROOM, &text, failure);
+        r = issuance_format_stored(&import->context, record, RECORD_HEADROOM, &text, failure);
         if (r < 0) {
                 failure_prefix(failure, "line %llu", (unsigned long long) item->line);
                 return r;
         }
 
-        r = add_value(import, key, span_of_string(text), failure);
-        if (r >= 0)
-                r = issuance_index_entries(&import->context, decision->before, minus_entry, import, failure);
-
-        return r < 0 ? r
-                     : issuance_index_entries(&import->context, decision->record, plus_entry, import,
-                                              failure);
+        r = put_text(import, key, span_of_string(text), failure);
+        return r < 0 ? r : issuance_index_entries(&import->context, record, add_entry, import, failure);
 }
 
-static int load_line(Transfer *transfer, const char *key, const ImportItem *item, Failure *failure) {
+/* One whose text cannot be understood stays as it is, and can be removed. */
+static int each_entry(const IssuanceContext *context, const char *key, Span text, IssuanceEntry each,
+                      void *userdata, Failure *failure) {
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_bytes_ Bytes entry = {};
+        int r;
+
+        r = issuance_parse_public(key, text, &record, NULL);
+        if (r == -ENOMEM)
+                return failure_no_memory(failure);
+        if (r >= 0)
+                return issuance_index_entries(context, record, each, userdata, failure);
+
+        r = issuance_key_entry(key, &entry);
+        return r < 0 ? failure_no_memory(failure) : each(bytes_span(&entry), userdata, failure);
+}
+
+static int load_key(Transfer *transfer, const char *key, const ImportItem *item, const Span *current,
+                    Failure *failure) {
         _cleanup_import_decision_ ImportDecision decision = {};
         Import *import = transfer->import;
-        _cleanup_bytes_ Bytes current = {};
-        Span span;
-        int r = -ENOENT;
+        int r;
 
-        if (import->mode != IMPORT_REPLACE) {
-                r = store_snapshot_fetch(import->snapshot, key, &current, failure);
-                if (r < 0 && r != -ENOENT)
+        if (item) {
+                r = import_decide(import, key, item, current, &decision, failure);
+                if (r < 0)
                         return r;
         }
 
-        span = bytes_span(&current);
-        r = import_decide(import, key, item, r == -ENOENT ? NULL : &span, &decision, failure);
-        if (r < 0 || !decision.put)
-                return r;
+        /* There will be no new file: all that is still wanted is which other lines are wrong. */
+        if (import_is_wrong(import))
+                return 0;
 
-        import->changes = true;
-        import->records += !decision.before;
-        return put_decided(import, key, item, &decision, failure);
+        if (decision.put)
+                return put_decided(import, key, item, decision.record, failure);
+
+        r = put_text(import, key, *current, failure);
+        return r < 0 ? r : each_entry(&import->context, key, *current, add_entry, import, failure);
 }
 
 /* --- records that are there --- */
@@ -98,27 +104,6 @@ typedef struct Keeping {
         Transfer *transfer;
         uint64_t done;
 } Keeping;
-
-/* One whose text cannot be understood stays as it is, and can be removed. */
-static int keep_record(Import *import, const char *key, Span text, Failure *failure) {
-        _cleanup_(record_freep) Record *record = NULL;
-        _cleanup_bytes_ Bytes entry = {};
-        int r;
-
-        r = add_value(import, key, text, failure);
-        if (r < 0)
-                return r;
-
-        import->records++;
-        r = issuance_parse_public(key, text, &record, NULL);
-        if (r == -ENOMEM)
-                return failure_no_memory(failure);
-        if (r >= 0)
-                return issuance_index_entries(&import->context, record, plus_entry, import, failure);
-
-        r = issuance_key_entry(key, &entry);
-        return r < 0 ? failure_no_memory(failure) : add_entry(import, bytes_span(&entry), '+', failure);
-}
 
 /* Where everything goes, nothing may be reserved. */
 static int check_reserved(const char *key, Span text, Failure *failure) {
@@ -139,8 +124,8 @@ static int keep_key(const char *key, void *userdata, Failure *failure) {
         _cleanup_bytes_ Bytes text = {};
         int r;
 
-        r = check_now(transfer, keeping->done++, store_snapshot_count(import->snapshot),
-                      IMPORT_SHARE_READ + IMPORT_SHARE_MERGE, IMPORT_SHARE_LOAD * 0.4, failure);
+        r = check_now(transfer, keeping->done++, store_snapshot_count(import->snapshot), IMPORT_SHARE_READ,
+                      IMPORT_SHARE_KEEP, failure);
         if (r < 0 || !record_key_id(key))
                 return r;
 
@@ -149,109 +134,95 @@ static int keep_key(const char *key, void *userdata, Failure *failure) {
                 return r == -ENOENT ? 0 : r;
 
         return import->mode == IMPORT_REPLACE ? check_reserved(key, bytes_span(&text), failure)
-                                              : keep_record(import, key, bytes_span(&text), failure);
+                                              : import_add_current(import, key, bytes_span(&text), failure);
 }
 
 /* --- the index --- */
 
-/* Pages go the way of the records: into the order of the buckets. */
+/* Its pages go into the order of the buckets, too. */
 static int page_put(void *userdata, const char *key, Span value, Failure *failure) {
-        return add_value(userdata, key, value, failure);
+        SorterItem item = { .rank = store_bulk_hash(key), .key = span_of_string(key), .payload = value };
+        Import *import = userdata;
+
+        return sorter_add(import->pages, &item, failure);
 }
 
 static int build_index(Import *import, Failure *failure) {
         const IndexPages pages = { .put = page_put, .userdata = import };
         _cleanup_(index_builder_freep) IndexBuilder *builder = NULL;
-        _cleanup_bytes_ Bytes entry = {};
         SorterItem item;
-        int r, more, times = 0;
+        int r;
 
         r = index_builder_new(&pages, &builder, failure);
         if (r < 0)
                 return r;
 
-        do {
-                more = sorter_next(import->entries, &item, failure);
-                if (more < 0)
-                        return more;
-
-                if (entry.size > 0 && (!more || !span_equal(bytes_span(&entry), item.key))) {
-                        r = times > 0 ? index_builder_add(builder, bytes_span(&entry), failure) : 0;
-                        if (r < 0)
-                                return r;
-
-                        bytes_clear(&entry);
-                        times = 0;
-                }
-
-                if (more && entry.size == 0 && bytes_append(&entry, item.key) < 0)
-                        return failure_no_memory(failure);
-                if (more)
-                        times += item.payload.data[0] == '+' ? 1 : -1;
-        } while (more);
-
-        return index_builder_finish(TAKE_PTR(builder), failure);
-}
-
-/* --- into the new file --- */
-
-static int fill_bulk(Transfer *transfer, Failure *failure) {
-        Import *import = transfer->import;
-        uint64_t done = 0, total = sorter_count(import->values);
-        _cleanup_bytes_ Bytes key = {};
-        SorterItem item;
-        int r;
-
-        while ((r = sorter_next(import->values, &item, failure)) > 0) {
-                r = check_now(transfer, done++, total, 1 - IMPORT_SHARE_LOAD * 0.5, IMPORT_SHARE_LOAD * 0.4,
-                              failure);
-                if (r < 0)
-                        return r;
-
-                if (key.size == item.key.size + 1 && memcmp(key.data, item.key.data, item.key.size) == 0)
-                        continue;
-
-                bytes_clear(&key);
-                if (bytes_append(&key, item.key) < 0 || bytes_append_byte(&key, '\0') < 0)
-                        return failure_no_memory(failure);
-
-                r = store_bulk_put(import->bulk, (const char *) key.data, item.payload, failure);
+        while ((r = sorter_next(import->entries, &item, failure)) > 0) {
+                r = index_builder_add(builder, item.key, failure);
                 if (r < 0)
                         return r;
         }
 
-        return r < 0 ? r : store_bulk_sync(import->bulk, failure);
+        return r < 0 ? r : index_builder_finish(TAKE_PTR(builder), failure);
+}
+
+static int put_pages(Transfer *transfer, Failure *failure) {
+        Import *import = transfer->import;
+        uint64_t done = 0, total = sorter_count(import->pages);
+        SorterItem item;
+        int r;
+
+        while ((r = sorter_next(import->pages, &item, failure)) > 0) {
+                char key[32];
+
+                r = check_now(transfer, done++, total, 0.92, 0.03, failure);
+                if (r < 0)
+                        return r;
+
+                snprintf(key, sizeof(key), "%.*s", (int) item.key.size, (const char *) item.key.data);
+                r = store_bulk_put(import->bulk, key, item.payload, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        return r;
+}
+
+static int load_records(Transfer *transfer, Failure *failure) {
+        const double from = IMPORT_SHARE_READ + IMPORT_SHARE_KEEP;
+        Keeping keeping = { .transfer = transfer };
+        Import *import = transfer->import;
+        int r;
+
+        r = store_snapshot_each(import->snapshot, keep_key, &keeping, failure);
+        if (r >= 0)
+                r = import_each(transfer, from, IMPORT_SHARE_LOAD, load_key, failure);
+        if (r >= 0)
+                r = import_verdict(import, failure);
+
+        import->changes = import->changes || import->mode == IMPORT_REPLACE;
+        import->lines = sorter_free(import->lines);
+        return r;
 }
 
 static int load(Transfer *transfer, Failure *failure) {
-        Keeping keeping = { .transfer = transfer };
         Import *import = transfer->import;
         const char *directory = store_directory(transfer->file->store);
         int r;
 
-        r = sorter_new(directory, SORTER_MEMORY, &import->values, failure);
+        r = sorter_new(directory, SORTER_MEMORY, &import->entries, failure);
         if (r >= 0)
-                r = sorter_new(directory, SORTER_MEMORY, &import->entries, failure);
+                r = sorter_new(directory, SORTER_MEMORY, &import->pages, failure);
         if (r >= 0)
-                r = import_each(transfer, load_line, failure);
-        if (r >= 0)
-                r = import_verdict(import, failure);
-        if (r < 0)
+                r = load_records(transfer, failure);
+        if (r < 0 || !import->changes)
                 return r;
 
-        import->changes = import->changes || import->mode == IMPORT_REPLACE;
-        if (!import->changes)
-                return 0;
-
-        import->lines = sorter_free(import->lines);
-        r = store_snapshot_each(import->snapshot, keep_key, &keeping, failure);
+        r = build_index(import, failure);
         if (r >= 0)
-                r = build_index(import, failure);
-        if (r < 0)
-                return r;
+                r = put_pages(transfer, failure);
 
-        import->entries = sorter_free(import->entries);
-        return fill_bulk(transfer, failure);
+        return r < 0 ? r : store_bulk_sync(import->bulk, failure);
 }
 
 int import_load(Transfer *transfer, Failure *failure) {
@@ -289,32 +260,17 @@ static int index_remove_entry(Span entry, void *userdata, Failure *failure) {
         return index_remove(userdata, entry, failure);
 }
 
-static int carry_entries(Carrying *carrying, const char *key, Span text, IssuanceEntry each,
-                         Failure *failure) {
-        _cleanup_(record_freep) Record *record = NULL;
-        _cleanup_bytes_ Bytes entry = {};
-        int r;
-
-        r = issuance_parse_public(key, text, &record, NULL);
-        if (r == -ENOMEM)
-                return failure_no_memory(failure);
-        if (r >= 0)
-                return issuance_index_entries(&carrying->transfer->import->context, record, each,
-                                              &carrying->pages, failure);
-
-        r = issuance_key_entry(key, &entry);
-        return r < 0 ? failure_no_memory(failure) : each(bytes_span(&entry), &carrying->pages, failure);
-}
-
 static int carry_record(Carrying *carrying, const char *key, const Bytes *before, const Bytes *after,
                         Failure *failure) {
         Import *import = carrying->transfer->import;
         int r = 0;
 
         if (before)
-                r = carry_entries(carrying, key, bytes_span(before), index_remove_entry, failure);
+                r = each_entry(&import->context, key, bytes_span(before), index_remove_entry,
+                               &carrying->pages, failure);
         if (r >= 0 && after)
-                r = carry_entries(carrying, key, bytes_span(after), index_add_entry, failure);
+                r = each_entry(&import->context, key, bytes_span(after), index_add_entry, &carrying->pages,
+                               failure);
         if (r < 0)
                 return r;
 

@@ -145,66 +145,102 @@ int import_decide(Import *import, const char *key, const ImportItem *item, const
         return r;
 }
 
-/* One key at a time, as a string; and which line it was in. */
-typedef struct Previous {
-        Bytes key;
-        uint64_t line;
-} Previous;
+/* A key that is imported, until what comes next shows whether it is there, too. */
+typedef struct Pending {
+        Bytes key; /* with its NUL; empty: none */
+        Bytes payload;
+        bool told; /* with what is there */
+} Pending;
 
-static void previous_done(Previous *previous) {
-        bytes_done(&previous->key);
+static void pending_done(Pending *pending) {
+        bytes_done(&pending->key);
+        bytes_done(&pending->payload);
 }
 
-static int previous_set(Previous *previous, Span key, uint64_t line, Failure *failure) {
-        bytes_clear(&previous->key);
-        previous->line = line;
-        if (bytes_append(&previous->key, key) < 0 || bytes_append_byte(&previous->key, '\0') < 0)
+static int pending_set(Pending *pending, const SorterItem *sorted, Failure *failure) {
+        bytes_clear(&pending->key);
+        bytes_clear(&pending->payload);
+        pending->told = false;
+        if (bytes_append(&pending->key, sorted->key) < 0 || bytes_append_byte(&pending->key, '\0') < 0 ||
+            bytes_append(&pending->payload, sorted->payload) < 0)
                 return failure_no_memory(failure);
 
         return 0;
 }
 
-static bool previous_is(const Previous *previous, Span key) {
-        return previous->key.size == key.size + 1 && memcmp(previous->key.data, key.data, key.size) == 0;
+static bool pending_is(const Pending *pending, Span key) {
+        return pending->key.size == key.size + 1 && memcmp(pending->key.data, key.data, key.size) == 0;
 }
 
-int import_each(Transfer *transfer, ImportEach each, Failure *failure) {
-        Import *import = transfer->import;
-        _cleanup_(previous_done) Previous previous = {};
-        uint64_t done = 0, total = sorter_count(import->lines);
+/* Tells of the pending record, unless it was told, and of what is there under its key. */
+static int pending_tell(Pending *pending, Transfer *transfer, ImportEach each, const Span *current,
+                        Failure *failure) {
+        ImportItem item;
+        int r;
+
+        if (pending->key.size == 0 || pending->told)
+                return 0;
+
+        pending->told = true;
+        r = import_item_read(bytes_span(&pending->payload), &item, failure);
+        if (r < 0)
+                return r;
+
+        return each(transfer, (const char *) pending->key.data, item.line > 0 ? &item : NULL,
+                    item.line > 0 ? current : &item.text, failure);
+}
+
+/* Of one key what is imported comes first, since it was added first. */
+static int take_sorted(Transfer *transfer, Pending *pending, const SorterItem *sorted, ImportEach each,
+                       Failure *failure) {
+        WrongLines *twice = &transfer->import->twice;
+        ImportItem item, first;
+        int r;
+
+        if (!pending_is(pending, sorted->key)) {
+                r = pending_tell(pending, transfer, each, NULL, failure);
+                return r < 0 ? r : pending_set(pending, sorted, failure);
+        }
+
+        r = import_item_read(sorted->payload, &item, failure);
+        if (r >= 0)
+                r = import_item_read(bytes_span(&pending->payload), &first, failure);
+        if (r < 0)
+                return r;
+
+        if (item.line == 0)
+                return pending_tell(pending, transfer, each, &item.text, failure);
+
+        note(twice, MAX_OF(item.line, first.line), MIN_OF(item.line, first.line), NULL);
+        return 0;
+}
+
+int import_each(Transfer *transfer, double from, double share, ImportEach each, Failure *failure) {
+        Sorter *lines = transfer->import->lines;
+        _cleanup_(pending_done) Pending pending = {};
+        uint64_t done = 0, total = sorter_count(lines);
         SorterItem sorted;
         int r;
 
-        while ((r = sorter_next(import->lines, &sorted, failure)) > 0) {
-                ImportItem item;
-
+        while ((r = sorter_next(lines, &sorted, failure)) > 0) {
                 if (done++ % CANCEL_INTERVAL == 0) {
                         r = transfer_check_cancelled(transfer, failure);
                         if (r < 0)
                                 return r;
 
-                        transfer_tell(transfer, IMPORT_SHARE_READ +
-                                                        IMPORT_SHARE_MERGE * (double) done / (double) total);
+                        transfer_tell(transfer, from + share * (double) done / (double) total);
                 }
 
-                r = import_item_read(&sorted, &item, failure);
-                if (r < 0)
-                        return r;
-
-                if (previous_is(&previous, sorted.key)) {
-                        note(&import->twice, MAX_OF(item.line, previous.line),
-                             MIN_OF(item.line, previous.line), NULL);
-                        continue;
-                }
-
-                r = previous_set(&previous, sorted.key, item.line, failure);
-                if (r >= 0)
-                        r = each(transfer, (const char *) previous.key.data, &item, failure);
+                r = take_sorted(transfer, &pending, &sorted, each, failure);
                 if (r < 0)
                         return r;
         }
 
-        return r;
+        return r < 0 ? r : pending_tell(&pending, transfer, each, NULL, failure);
+}
+
+bool import_is_wrong(const Import *import) {
+        return import->twice.count + import->used.count + import->present.count + import->conflicts.count > 0;
 }
 
 /* "line 3", "lines 3, 5", "lines 3, 5 (and 2 more)". */

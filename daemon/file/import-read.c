@@ -18,7 +18,7 @@ typedef struct Batch {
         Bytes text;
         uint64_t first_line;
         uint64_t records;
-        Bytes items; /* key size, payload size (4 bytes each), key, payload */
+        Bytes items; /* hash, key size, payload size (4 bytes each), key, payload */
         Failure failure;
 } Batch;
 
@@ -43,7 +43,7 @@ static int batch_add(const Import *import, Batch *batch, const Record *record, u
                      Failure *failure) {
         _cleanup_string_erase_ char *key = record_key(record->type, record->id), *text = NULL;
         _cleanup_bytes_ Bytes entries = {};
-        uint32_t sizes[2], entries_size;
+        uint32_t sizes[3], entries_size;
         int r;
 
         if (!key)
@@ -56,8 +56,9 @@ static int batch_add(const Import *import, Batch *batch, const Record *record, u
                 return r;
 
         entries_size = (uint32_t) entries.size;
-        sizes[0] = (uint32_t) strlen(key);
-        sizes[1] = (uint32_t) (HEADER_SIZE + entries.size + strlen(text));
+        sizes[0] = store_bulk_hash(key);
+        sizes[1] = (uint32_t) strlen(key);
+        sizes[2] = (uint32_t) (HEADER_SIZE + entries.size + strlen(text));
         r = bytes_append(&batch->items, SPAN_OF_ARRAY(sizes));
         if (r >= 0)
                 r = bytes_append(&batch->items, span_of_string(key));
@@ -73,16 +74,27 @@ static int batch_add(const Import *import, Batch *batch, const Record *record, u
         return r < 0 ? failure_no_memory(failure) : 0;
 }
 
-int import_item_read(const SorterItem *sorted, ImportItem *ret, Failure *failure) {
+int import_add_current(Import *import, const char *key, Span text, Failure *failure) {
+        _cleanup_bytes_ Bytes payload = {};
+        SorterItem item = { .rank = store_bulk_hash(key), .key = span_of_string(key) };
+
+        if (bytes_append_fill(&payload, 0, HEADER_SIZE) < 0 || bytes_append(&payload, text) < 0)
+                return failure_no_memory(failure);
+
+        item.payload = bytes_span(&payload);
+        return sorter_add(import->lines, &item, failure);
+}
+
+int import_item_read(Span payload, ImportItem *ret, Failure *failure) {
         uint32_t entries_size;
 
-        if (sorted->payload.size < HEADER_SIZE)
+        if (payload.size < HEADER_SIZE)
                 return failure_set(failure, FAILURE_STORE_FAILED, "A temporary file is damaged.");
 
-        memcpy(&ret->line, sorted->payload.data, sizeof(ret->line));
-        memcpy(&entries_size, sorted->payload.data + sizeof(ret->line), sizeof(entries_size));
-        ret->entries = span_part(sorted->payload, HEADER_SIZE, entries_size);
-        ret->text = span_part(sorted->payload, HEADER_SIZE + (size_t) entries_size, SIZE_MAX);
+        memcpy(&ret->line, payload.data, sizeof(ret->line));
+        memcpy(&entries_size, payload.data + sizeof(ret->line), sizeof(entries_size));
+        ret->entries = span_part(payload, HEADER_SIZE, entries_size);
+        ret->text = span_part(payload, HEADER_SIZE + (size_t) entries_size, SIZE_MAX);
         return 0;
 }
 
@@ -259,20 +271,21 @@ static void reading_done(Reading *reading) {
 static int reading_sort(Reading *reading, Batch *batch, Failure *failure) {
         Transfer *transfer = reading->transfer;
         Span rest = bytes_span(&batch->items);
-        uint32_t sizes[2];
+        uint32_t sizes[3];
 
         while (rest.size > 0) {
                 SorterItem item = {};
                 int r;
 
                 memcpy(sizes, rest.data, sizeof(sizes));
-                item.key = span_part(rest, sizeof(sizes), sizes[0]);
-                item.payload = span_part(rest, sizeof(sizes) + sizes[0], sizes[1]);
+                item.rank = sizes[0];
+                item.key = span_part(rest, sizeof(sizes), sizes[1]);
+                item.payload = span_part(rest, sizeof(sizes) + sizes[1], sizes[2]);
                 r = sorter_add(transfer->import->lines, &item, failure);
                 if (r < 0)
                         return r;
 
-                rest = span_part(rest, sizeof(sizes) + sizes[0] + sizes[1], SIZE_MAX);
+                rest = span_part(rest, sizeof(sizes) + sizes[1] + sizes[2], SIZE_MAX);
         }
 
         transfer->records += batch->records;
@@ -300,15 +313,10 @@ static int reading_collect(Reading *reading, Failure *failure) {
 }
 
 static uint64_t count_lines(Span text) {
-        const uint8_t *newline;
         uint64_t count = 0;
 
-        while ((newline = memchr(text.data, '\n', text.size))) {
-                count++;
-                text = span_part(text, (size_t) (newline - text.data) + 1, SIZE_MAX);
-                if (text.size == 0)
-                        break;
-        }
+        for (size_t i = 0; i < text.size; i++)
+                count += text.data[i] == '\n';
 
         return count;
 }

@@ -12,8 +12,8 @@ enum {
 
 void import_free_sorters(Import *import) {
         import->lines = sorter_free(import->lines);
-        import->values = sorter_free(import->values);
         import->entries = sorter_free(import->entries);
+        import->pages = sorter_free(import->pages);
 }
 
 Import *import_free(Import *import) {
@@ -31,7 +31,8 @@ Import *import_free(Import *import) {
 
 /* --- a small import --- */
 
-static int apply_line(Transfer *transfer, const char *key, const ImportItem *item, Failure *failure) {
+static int apply_line(Transfer *transfer, const char *key, const ImportItem *item, const Span *none _unused_,
+                      Failure *failure) {
         _cleanup_import_decision_ ImportDecision decision = {};
         Import *import = transfer->import;
         _cleanup_bytes_ Bytes current = {};
@@ -44,7 +45,7 @@ static int apply_line(Transfer *transfer, const char *key, const ImportItem *ite
 
         span = bytes_span(&current);
         r = import_decide(import, key, item, found == -ENOENT ? NULL : &span, &decision, failure);
-        if (r < 0 || !decision.put)
+        if (r < 0 || !decision.put || import_is_wrong(import))
                 return r;
 
         if (!decision.record) {
@@ -68,7 +69,7 @@ static int import_apply(Transfer *transfer, Failure *failure) {
         int r;
 
         import->set = &set;
-        r = import_each(transfer, apply_line, failure);
+        r = import_each(transfer, IMPORT_SHARE_READ, 1 - IMPORT_SHARE_READ, apply_line, failure);
         import->set = NULL;
         if (r >= 0)
                 r = import_verdict(import, failure);

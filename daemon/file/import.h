@@ -28,7 +28,7 @@ struct Import {
         void *check_userdata;
         json_t *details; /* who imports, for the history */
 
-        Sorter *lines; /* rank 0, key: the record's; payload: see ImportItem */
+        Sorter *lines; /* in the order of GDBM's buckets, store_bulk_hash(); payload: see ImportItem */
         uint64_t size; /* of what was read */
 
         ChangeSet *set; /* of an import that is one change set, while that is made */
@@ -36,8 +36,8 @@ struct Import {
         StoreSnapshot *
                 snapshot; /* what the import is held against, and what was changed since, in the store thread */
         StoreBulk *bulk;  /* NULL: none was begun */
-        Sorter *values;   /* rank: store_bulk_hash(); of two of the same key the first counts */
-        Sorter *entries;  /* of the index; payload: '+' or '-' */
+        Sorter *entries;  /* of the index */
+        Sorter *pages;    /* of the index, as `lines` */
         uint64_t records; /* of the new store */
         bool changes;     /* it is not what the old one is */
         WrongLines twice, used, present, conflicts;
@@ -45,8 +45,8 @@ struct Import {
 
 /* One record as it was read. The text is as the store holds it, its history ends with "enrolled". */
 typedef struct ImportItem {
-        uint64_t line;
-        Span entries; /* each after its length (2 bytes) */
+        uint64_t line; /* 0: it is not imported, but there */
+        Span entries;  /* each after its length (2 bytes); empty where it is not imported */
         Span text;
 } ImportItem;
 
@@ -58,7 +58,10 @@ void import_free_sorters(Import *import);
 /* Reads the descriptor to its end, into `lines`. INVALID_ARGS with the line's number. Transfer's thread. */
 int import_read(Transfer *transfer, Failure *failure);
 
-int import_item_read(const SorterItem *sorted, ImportItem *ret, Failure *failure);
+/* A record that is there, among those that are imported. */
+int import_add_current(Import *import, const char *key, Span text, Failure *failure);
+
+int import_item_read(Span payload, ImportItem *ret, Failure *failure);
 typedef int (*ImportEntry)(Span entry, void *userdata, Failure *failure);
 int import_item_each_entry(const ImportItem *item, ImportEntry each, void *userdata, Failure *failure);
 
@@ -67,7 +70,7 @@ int import_item_each_entry(const ImportItem *item, ImportEntry each, void *userd
 /* What becomes of one record that is imported. */
 typedef struct ImportDecision {
         bool put;       /* else what is there stays as it is, or the line is wrong and was noted */
-        Record *before; /* what it replaces, in mode merge; NULL: nothing, or what need not be known */
+        Record *before; /* what is there, where it had to be looked at; else NULL */
         Record *record; /* what is put; NULL: the item's text */
 } ImportDecision;
 
@@ -78,9 +81,14 @@ void import_decision_done(ImportDecision *decision);
 int import_decide(Import *import, const char *key, const ImportItem *item, const Span *current,
                   ImportDecision *ret, Failure *failure);
 
-/* Goes through `lines`, each key once: calls `each` and tells progress. Keys that are there twice are noted. */
-typedef int (*ImportEach)(Transfer *transfer, const char *key, const ImportItem *item, Failure *failure);
-int import_each(Transfer *transfer, ImportEach each, Failure *failure);
+/* Goes through `lines`, each key once: calls `each` with what is imported and what import_add_current() has added, of
+ * which one may be NULL, and tells progress. Keys that are imported twice are noted. */
+typedef int (*ImportEach)(Transfer *transfer, const char *key, const ImportItem *item, const Span *current,
+                          Failure *failure);
+int import_each(Transfer *transfer, double from, double share, ImportEach each, Failure *failure);
+
+/* Whether a line was found to be wrong. */
+bool import_is_wrong(const Import *import);
 
 /* A failure that names what lines are wrong, or 0. */
 int import_verdict(Import *import, Failure *failure);
@@ -95,8 +103,8 @@ int import_carry_over(Transfer *transfer, Failure *failure);
 
 /* --- progress: what share each part of the work has, of the whole --- */
 
-#define IMPORT_SHARE_READ  0.4
-#define IMPORT_SHARE_MERGE 0.2
-#define IMPORT_SHARE_LOAD  0.4
+#define IMPORT_SHARE_READ 0.5
+#define IMPORT_SHARE_KEEP 0.15
+#define IMPORT_SHARE_LOAD 0.25
 
 #endif

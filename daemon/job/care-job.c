@@ -41,14 +41,16 @@ int care_job_begin(Job *job, Failure *failure) {
         }
 }
 
-/* One at a time: a second one would do the same once more. */
+/* One at a time: a second one would do the same once more. And an import that has begun before a Reload seals under the
+ * version that was the current one then. */
 static int check_alone(JobEngine *engine, JobKind kind, Failure *failure) {
         for (Job *job = job_engine_next(engine, NULL); job; job = job_engine_next(engine, job))
-                if (job->kind == kind && !job_is_finished(job))
+                if (!job_is_finished(job) &&
+                    (job->kind == kind || (kind == JOB_ROTATE_KEY && job->kind == JOB_IMPORT)))
                         return failure_set(failure, FAILURE_TOO_MANY_JOBS,
                                            "Job %" PRIu64 " (%s) is under way; wait for its end "
                                            "(icreissuectl job follow %" PRIu64 ").",
-                                           job->number, job_kind_name(kind), job->number);
+                                           job->number, job_kind_name(job->kind), job->number);
 
         return 0;
 }

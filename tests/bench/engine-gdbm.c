@@ -31,8 +31,8 @@ static void put_record(GDBM_FILE file, uint64_t number, uint64_t version) {
         char text[RECORD_KEY_SIZE];
         datum key = { .dptr = text }, value = { .dptr = (char *) content, .dsize = sizeof(content) };
 
-        record_value(number, version, content);
-        key.dsize = (int) strlen(record_key(number, text));
+        bench_value(number, version, content);
+        key.dsize = (int) strlen(bench_key(number, text));
         if (gdbm_store(file, key, value, GDBM_REPLACE) != 0)
                 die("gdbm: %s", gdbm_db_strerror(file));
 }
@@ -61,7 +61,8 @@ static void gdbm_engine_close(void *engine) {
 }
 
 /* Without mmap, which is ten times slower while the file grows, and with a cache for all buckets of a million. */
-static void gdbm_engine_load(const char *directory, uint64_t count) {
+static double gdbm_engine_load(const char *directory, uint64_t count) {
+        double start = now();
         GDBM_FILE file = open_file(directory, GDBM_NOMMAP);
         size_t cache = LOAD_CACHE;
 
@@ -70,13 +71,14 @@ static void gdbm_engine_load(const char *directory, uint64_t count) {
                 put_record(file, i, 0);
         sync_file(file);
         gdbm_close(file);
+        return now() - start;
 }
 
 static void gdbm_engine_fetch(void *engine, uint64_t number, void *ret) {
         char text[RECORD_KEY_SIZE];
         datum key = { .dptr = text }, value;
 
-        key.dsize = (int) strlen(record_key(number, text));
+        key.dsize = (int) strlen(bench_key(number, text));
         value = gdbm_fetch(((Gdbm *) engine)->file, key);
         if (!value.dptr || value.dsize != RECORD_SIZE)
                 die("gdbm: no value, or one of another size");

@@ -48,13 +48,14 @@ static void put_record(Lmdb *lmdb, MDB_txn *transaction, uint64_t number, uint64
         char text[RECORD_KEY_SIZE];
         MDB_val key = { .mv_data = text }, value = { .mv_data = content, .mv_size = sizeof(content) };
 
-        record_value(number, version, content);
-        key.mv_size = strlen(record_key(number, text));
+        bench_value(number, version, content);
+        key.mv_size = strlen(bench_key(number, text));
         check(mdb_put(transaction, lmdb->database, &key, &value, flags));
 }
 
 /* In the order of the keys, appended: the densest and fastest that it can. */
-static void lmdb_load(const char *directory, uint64_t count) {
+static double lmdb_load(const char *directory, uint64_t count) {
+        double start = now();
         Lmdb *lmdb = lmdb_open(directory, 1);
 
         for (uint64_t i = 0; i < count;) {
@@ -68,6 +69,7 @@ static void lmdb_load(const char *directory, uint64_t count) {
         }
 
         lmdb_close(lmdb);
+        return now() - start;
 }
 
 static void lmdb_fetch(void *engine, uint64_t number, void *ret) {
@@ -76,7 +78,7 @@ static void lmdb_fetch(void *engine, uint64_t number, void *ret) {
         Lmdb *lmdb = engine;
 
         check(mdb_txn_renew(lmdb->reading));
-        key.mv_size = strlen(record_key(number, text));
+        key.mv_size = strlen(bench_key(number, text));
         check(mdb_get(lmdb->reading, lmdb->database, &key, &value));
         if (value.mv_size != RECORD_SIZE)
                 die("lmdb: a value of another size");

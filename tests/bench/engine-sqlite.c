@@ -76,8 +76,8 @@ static void put_record(Connection *connection, uint64_t number, uint64_t version
         uint8_t value[RECORD_SIZE];
         char key[RECORD_KEY_SIZE];
 
-        record_value(number, version, value);
-        put(connection, record_key(number, key), value, sizeof(value));
+        bench_value(number, version, value);
+        put(connection, bench_key(number, key), value, sizeof(value));
 }
 
 static void *sqlite_engine_open(const char *directory, unsigned threads) {
@@ -102,8 +102,9 @@ static void sqlite_engine_close(void *engine) {
 }
 
 /* In the order of the keys, in one transaction. */
-static void sqlite_load(const char *directory, uint64_t count) {
+static double sqlite_load(const char *directory, uint64_t count) {
         Connection connection;
+        double start = now();
 
         connect(&connection, directory);
         step(&connection, connection.begin);
@@ -111,13 +112,14 @@ static void sqlite_load(const char *directory, uint64_t count) {
                 put_record(&connection, i, 0);
         step(&connection, connection.commit);
         disconnect(&connection);
+        return now() - start;
 }
 
 static void sqlite_fetch(void *engine, uint64_t number, void *ret) {
         Connection *connection = &((Sqlite *) engine)->connections[0];
         char key[RECORD_KEY_SIZE];
 
-        sqlite3_bind_text(connection->get, 1, record_key(number, key), -1, SQLITE_STATIC);
+        sqlite3_bind_text(connection->get, 1, bench_key(number, key), -1, SQLITE_STATIC);
         check(connection->database, sqlite3_step(connection->get), SQLITE_ROW);
         if (sqlite3_column_bytes(connection->get, 0) != RECORD_SIZE)
                 die("sqlite: a value of another size");
@@ -163,9 +165,10 @@ static void import_line(Connection *connection, const char *line, size_t length)
 }
 
 /* The same lines, parsed by the same library, in the order in which they come. */
-void sqlite_import(const char *directory, const char *path) {
+double sqlite_import(const char *directory, const char *path) {
         FILE *file = fopen(path, "re");
         Connection connection;
+        double start = now();
         size_t allocated = 0;
         char *line = NULL;
         ssize_t length;
@@ -181,6 +184,7 @@ void sqlite_import(const char *directory, const char *path) {
         disconnect(&connection);
         free(line);
         fclose(file);
+        return now() - start;
 }
 
 const Engine engine_sqlite = {

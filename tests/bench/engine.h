@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What is compared, as one interface: the store, and the references. Each keeps the records of record_key() and
- * record_value() in a directory of its own; each of its functions ends the program where it fails. */
+/* What is compared, as one interface: the store, and the references. Each keeps the records of bench_key() and
+ * bench_value() in a directory of its own; each of its functions ends the program where it fails. */
 #ifndef ICREISSUE_BENCH_ENGINE_H
 #define ICREISSUE_BENCH_ENGINE_H
 
@@ -15,9 +15,9 @@ typedef struct Engine {
         void *(*open)(const char *directory, unsigned threads);
         void (*close)(void *engine);
 
-        /* The way that loads fastest: records 0 to count - 1 of version 0, into an engine with none, durable at the
-         * end. Opens and closes by itself. */
-        void (*load)(const char *directory, uint64_t count);
+        /* The way that loads fastest: records 0 to count - 1 of version 0, into an engine with none. Opens and closes by
+         * itself; returns after how many ms all was durable. */
+        double (*load)(const char *directory, uint64_t count);
 
         /* A copy of the value, of RECORD_SIZE bytes. */
         void (*fetch)(void *engine, uint64_t number, void *ret);
@@ -40,8 +40,8 @@ extern const Engine engine_sqlite;
 extern const Engine engine_lmdb;
 extern const Engine engine_gdbm;
 
-/* Loads the file of JSON Lines, each a record; returns when all is durable. */
-void store_import(const char *directory, const char *path);
-void sqlite_import(const char *directory, const char *path);
+/* Loads the file of JSON Lines, each a record; returns after how many ms all was durable. */
+double store_import(const char *directory, const char *path);
+double sqlite_import(const char *directory, const char *path);
 
 #endif

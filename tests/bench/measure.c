@@ -40,7 +40,7 @@ uint64_t random_next(Random *random) {
 /* --- records --- */
 
 /* By hand: a printf() would be a good part of what is measured. */
-const char *record_key(uint64_t number, char ret[static RECORD_KEY_SIZE]) {
+const char *bench_key(uint64_t number, char ret[static RECORD_KEY_SIZE]) {
         memcpy(ret, "staff/0000000000", 17);
         for (size_t i = 15; number > 0; i--, number /= 10)
                 ret[i] = (char) ('0' + number % 10);
@@ -48,7 +48,7 @@ const char *record_key(uint64_t number, char ret[static RECORD_KEY_SIZE]) {
         return ret;
 }
 
-void record_value(uint64_t number, uint64_t version, uint8_t ret[static RECORD_SIZE]) {
+void bench_value(uint64_t number, uint64_t version, uint8_t ret[static RECORD_SIZE]) {
         Random random = { number ^ version << 40 };
         uint64_t words[RECORD_SIZE / sizeof(uint64_t)];
 
@@ -58,7 +58,7 @@ void record_value(uint64_t number, uint64_t version, uint8_t ret[static RECORD_S
         memcpy(ret, words, RECORD_SIZE);
 }
 
-bool record_is_value(uint64_t number, const uint8_t *value) {
+bool bench_is_value(uint64_t number, const uint8_t *value) {
         return memcmp(value, &number, sizeof(number)) == 0;
 }
 
@@ -75,11 +75,11 @@ static void write_line(FILE *file, uint64_t number) {
                 holder[i] = (char) ('a' + random_below(&random, 26));
 
         fprintf(file, "%s%.*s%s\"id\":\"%s\",\"type\":\"staff\"}\n", head, length, holder, tail,
-                record_key(number, key) + strlen("staff/"));
+                bench_key(number, key) + strlen("staff/"));
 }
 
 /* number * odd + constant modulo the next power of two goes through all of them, in no order. */
-void record_write_lines(const char *path, uint64_t count) {
+void bench_write_lines(const char *path, uint64_t count) {
         FILE *file = fopen(path, "we");
         uint64_t modulus = 1;
 

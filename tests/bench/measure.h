@@ -31,16 +31,16 @@ static inline uint64_t random_below(Random *random, uint64_t limit) {
 /* --- records --- */
 
 /* "staff/NNNNNNNNNN": in the order of their numbers. */
-const char *record_key(uint64_t number, char ret[static RECORD_KEY_SIZE]);
+const char *bench_key(uint64_t number, char ret[static RECORD_KEY_SIZE]);
 
 /* Not compressible; tells number and version. */
-void record_value(uint64_t number, uint64_t version, uint8_t ret[static RECORD_SIZE]);
+void bench_value(uint64_t number, uint64_t version, uint8_t ret[static RECORD_SIZE]);
 
 /* Whether it is a value of that number, of whatever version. */
-bool record_is_value(uint64_t number, const uint8_t *value);
+bool bench_is_value(uint64_t number, const uint8_t *value);
 
 /* Writes a file of JSON Lines: records of RECORD_SIZE bytes each, in random order. */
-void record_write_lines(const char *path, uint64_t count);
+void bench_write_lines(const char *path, uint64_t count);
 
 /* --- series --- */
 

@@ -267,6 +267,10 @@ START_TEST(a_flipped_bit_is_found_and_the_file_is_named)
         story_wait_error(desk, job, "StoreFailed");
         expect_words(desk, job, "ErrorMessage", "issuance.");
         expect_words(desk, job, "Advice", "job retry");
+        desk_forget_signals(desk);
+        desk_call_on(desk, desk_bus(desk), job, DESK_JOB, NULL, "Retry", "");
+        sd_bus_message_unref(desk_wait_signal(desk, job, DESK_JOB, "Finished"));
+        story_expect_property(desk, job, "State", "failed");
         free(job);
         command_expect(desk, SERVICE, COMMAND("store", "check"));
         desk_close(desk);
@@ -481,6 +485,29 @@ START_TEST(a_rotation_survives_a_stop_of_the_service)
 }
 END_TEST
 
+START_TEST(a_rotation_that_is_cancelled_is_finished_by_the_next_one)
+{
+        enum { RECORDS = 3000 };
+        Desk *desk = story_open(1);
+        char *job;
+
+        import_many(desk, RECORDS);
+        write_key(desk, VERSION_ONE VERSION_TWO);
+        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
+        job = start(desk, "RotateKey");
+        free(desk_call_refused(desk, desk_bus(desk), "TooManyJobs", "RotateKey", ""));
+        story_cancel(desk, job);
+        story_expect_property(desk, job, "State", "cancelled");
+        free(job);
+        job = start(desk, "RotateKey");
+        story_wait_done(desk, job);
+        ck_assert_uint_le(described(desk, job, "resealed"), RECORDS);
+        free(job);
+        expect_second_version_suffices(desk, 1, RECORDS);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_rotation_without_another_version_tells_how_to_add_one)
 {
         Desk *desk = story_open(1);
@@ -491,6 +518,30 @@ START_TEST(a_rotation_without_another_version_tells_how_to_add_one)
         story_wait_done(desk, job);
         ck_assert_uint_eq(described(desk, job, "resealed"), 0);
         expect_words(desk, job, "Advice", "icreissue-make-key --add");
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
+/* What it seals is sealed under the version that was the current one when it began. */
+START_TEST(no_rotation_begins_while_an_import_is_under_way)
+{
+        Desk *desk = story_open(1);
+        sd_bus_message *reply = NULL;
+        char *import, *job;
+        int ends[2];
+
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", ends[0], 0);
+        close(ends[0]);
+        import = job_of(reply);
+        free(desk_call_refused(desk, desk_bus(desk), "TooManyJobs", "RotateKey", ""));
+        check_is_clean(desk, 0); /* others do */
+        close(ends[1]);
+        story_wait_done(desk, import);
+        free(import);
+        job = start(desk, "RotateKey");
+        story_wait_done(desk, job);
         free(job);
         desk_close(desk);
 }
@@ -660,7 +711,9 @@ int main(void) {
                 the_key_is_changed_while_a_card_is_reissued,
                 a_rotation_that_is_killed_goes_on,
                 a_rotation_survives_a_stop_of_the_service,
+                a_rotation_that_is_cancelled_is_finished_by_the_next_one,
                 a_rotation_without_another_version_tells_how_to_add_one,
+                no_rotation_begins_while_an_import_is_under_way,
                 a_reload_refuses_a_key_without_a_version_in_use_and_changes_nothing,
                 without_its_key_nothing_starts_and_nothing_is_written,
                 the_client_checks_backs_up_and_rotates,

@@ -63,6 +63,41 @@ static char *sealed_part(const char *text) {
         return strndup(part, strcspn(part, "}") + 1);
 }
 
+/* One key's turn of a rotation, or its end where key is NULL. */
+typedef struct Turn {
+        Desk *desk;
+        const char *key;
+        int result;
+        Failure failure;
+        bool come;
+} Turn;
+
+static void run_turn(void *userdata) {
+        Turn *turn = userdata;
+
+        turn->result = turn->key
+                               ? issuance_reseal(turn->desk->file, turn->key, &turn->failure)
+                               : key_check_retire(turn->desk->file->store, turn->desk->keys, &turn->failure);
+}
+
+static void turn_done(void *userdata) {
+        ((Turn *) userdata)->come = true;
+}
+
+static void rotate(Desk *desk, const char *key, int expected) {
+        Turn turn = { .desk = desk, .key = key };
+
+        ck_assert_int_eq(store_thread_submit(desk->place.thread, &(StoreTask){ .run = run_turn,
+                                                                               .done = turn_done,
+                                                                               .failure = &turn.failure,
+                                                                               .store = desk->file->store,
+                                                                               .userdata = &turn }),
+                         0);
+        run_until(desk->place.event, &turn.come);
+        ck_assert_int_eq(turn.failure.kind, FAILURE_NONE);
+        ck_assert_int_eq(turn.result, expected);
+}
+
 static void expect_refused(Desk *desk, const char *id) {
         _cleanup_answer_ Answer answer = {};
 
@@ -186,15 +221,13 @@ START_TEST(two_versions_are_used_side_by_side_until_all_is_sealed_anew)
         desk_close(&desk);
         ck_assert_int_eq(try_keys(&desk, "2:" KEY_TWO, &failure), -ENOKEY);
         desk_open(&desk);
-        /* No task is under way: the store is ours. */
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/1", NULL), 1);
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/1", NULL), 0);
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/2", NULL), 0);
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/3", NULL), 0);
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/4", NULL), 0);
-        ck_assert_int_eq(issuance_reseal(desk.file, ".records", NULL), 0);
-        ck_assert_int_eq(key_check_retire(desk.file->store, desk.keys, NULL), 0);
-        ck_assert_int_eq(store_commit(desk.file->store, NULL), 0);
+        rotate(&desk, "staff/1", 1);
+        rotate(&desk, "staff/1", 0);
+        rotate(&desk, "staff/2", 0);
+        rotate(&desk, "staff/3", 0);
+        rotate(&desk, "staff/4", 0);
+        rotate(&desk, ".records", 0);
+        rotate(&desk, NULL, 0);
         use_keys(&desk, "2:" KEY_TWO);
         expect_pin(&desk, "1");
         expect_pin(&desk, "2");
@@ -207,8 +240,9 @@ END_TEST
 
 START_TEST(a_field_that_becomes_secret_is_sealed_at_the_next_change_or_anew)
 {
-        static const IssuanceField nothing[] = { { .type = "staff", .name = "holder", .indexed = true } };
-        _cleanup_(issuance_fields_unrefp) IssuanceFields *open = fields_of(nothing, 1);
+        static const IssuanceField nothing[] = { { .type = "staff", .name = "holder", .indexed = true },
+                                                 { .type = "staff", .name = "pin" } };
+        _cleanup_(issuance_fields_unrefp) IssuanceFields *open = fields_of(nothing, 2);
         _cleanup_desk_ Desk desk = desk_new();
         _cleanup_free_ char *changed = NULL, *sealed = NULL, *back = NULL;
         _cleanup_answer_ Answer answer = {};
@@ -220,8 +254,7 @@ START_TEST(a_field_that_becomes_secret_is_sealed_at_the_next_change_or_anew)
         ck_assert_int_eq(issuance_file_set_fields(desk.file, desk.fields), 0);
         expect_pin(&desk, "00420017");
         extract(&desk, "job-1", false, FAILURE_NONE);
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/2", NULL), 1);
-        ck_assert_int_eq(store_commit(desk.file->store, NULL), 0);
+        rotate(&desk, "staff/2", 1);
         desk_close(&desk);
         changed = raw_get(&desk, "staff/00420017");
         sealed = raw_get(&desk, "staff/2");
@@ -259,8 +292,7 @@ START_TEST(an_indexed_field_that_becomes_secret_leaves_the_index)
         ck_assert_uint_eq(found.row_count, 0);
         while (desk.file->completing)
                 ck_assert_int_gt(sd_event_run(desk.place.event, 60 * 1000000ULL), 0);
-        ck_assert_int_eq(issuance_reseal(desk.file, "staff/1", NULL), 1);
-        ck_assert_int_eq(store_commit(desk.file->store, NULL), 0);
+        rotate(&desk, "staff/1", 1);
         desk_close(&desk);
 
         /* Both GDBM files are brought up to date one after the other. */

@@ -62,7 +62,7 @@ START_TEST(a_file_that_is_closed_ends_its_transfers)
         ck_assert(moved.come && moved.released);
         ck_assert_int_eq(moved.kind, FAILURE_CANCELLED);
         close(ends[1]);
-        place_done(&desk.place);
+        desk_done(&desk);
 }
 END_TEST
 
