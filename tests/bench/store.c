@@ -26,7 +26,8 @@
  *                 bytes are appended.
  * memory          RssAnon of a process after 100,000 random lookups and 20,000 updates.
  *
- * Arguments choose some of these; BENCH_RECORDS how many records ("100000 1000000"); TMPDIR, else ICREISSUE_BUILD, where
+ * Arguments choose some of these; BENCH_RECORDS how many records ("100000 1000000"); BENCH_REFERENCES what they are
+ * compared with ("sqlite-wal-full lmdb gdbm-sync"); TMPDIR, else ICREISSUE_BUILD, where
  * they lie: on a disk, or nothing here means anything. */
 #include <fcntl.h>
 #include <signal.h>
@@ -432,6 +433,12 @@ static void bench_longest(Bench *bench) {
 
 /* --- the run --- */
 
+static bool is_reference_chosen(const Engine *reference) {
+        const char *chosen = getenv("BENCH_REFERENCES");
+
+        return !chosen || strstr(chosen, reference->name);
+}
+
 static bool needs_pairs(const Bench *bench) {
         static const char *const names[] = { "load",      "size",         "lookup", "update",
                                              "update-16", "update-group", "start",  "memory" };
@@ -446,6 +453,9 @@ static bool needs_pairs(const Bench *bench) {
 static void bench_size(Bench *bench) {
         for (size_t i = 0; i < ELEMENTS(references) && needs_pairs(bench); i++) {
                 Pair pair = { .bench = bench, .kinds = { &engine_store, references[i] } };
+
+                if (!is_reference_chosen(references[i]))
+                        continue;
 
                 pair_load(&pair);
                 pair_run(&pair);
