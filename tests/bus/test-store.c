@@ -267,7 +267,7 @@ START_TEST(a_flipped_bit_is_found_and_the_file_is_named)
         story_wait_error(desk, job, "StoreFailed");
         expect_words(desk, job, "ErrorMessage", "issuance.");
         expect_words(desk, job, "Advice", "job retry");
-        desk_forget_signals(desk);
+        sd_bus_message_unref(desk_wait_signal(desk, job, DESK_JOB, "Finished"));
         desk_call_on(desk, desk_bus(desk), job, DESK_JOB, NULL, "Retry", "");
         sd_bus_message_unref(desk_wait_signal(desk, job, DESK_JOB, "Finished"));
         story_expect_property(desk, job, "State", "failed");
