@@ -67,7 +67,8 @@ static int write_log(Backup *backup, Failure *failure) {
         r = store_snapshot_each_change(snapshot, add_frame, backup, failure);
         if (r >= 0)
                 r = segment_create(backup->directory, "the backup's directory", snapshot->place->name, 1,
-                                   MAX_OF(backup->frames.size, (size_t) 1), &segment, failure);
+                                   MAX_OF(backup->frames.size, (size_t) 1), snapshot->applied + 1, &segment,
+                                   failure);
         if (r < 0)
                 return r;
 

@@ -227,7 +227,7 @@ static void *checkpoint_thread(void *userdata) {
         /* Without a spare the store makes its next segment itself, when it needs it. */
         if (checkpoint->spare_number > 0)
                 (void) segment_create(place->descriptor, place->directory, place->name,
-                                      checkpoint->spare_number, place->segment_size, &checkpoint->spare,
+                                      checkpoint->spare_number, place->segment_size, 0, &checkpoint->spare,
                                       NULL);
 
         checkpoint->result = checkpoint_perform(checkpoint, &checkpoint->failure);

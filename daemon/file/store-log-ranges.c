@@ -149,7 +149,7 @@ static int newest_is_missing(const StorePlace *place, uint32_t number, Failure *
                            place->directory, name);
 }
 
-/* What each segment holds. One that was not finished, so was never used, is passed over; but not the one that
+/* What each segment holds; of one without frames, before which number none of the earlier ones counts. One that was not finished, so was never used, is passed over; but not the one that
  * NAME.current says was in use. *ret_headless: one that has frames, but not the first. */
 static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges *ranges,
                          uint64_t *ret_durable, uint32_t *ret_headless, Failure *failure) {
@@ -164,8 +164,10 @@ static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges
 
                 r = segment_open(place->descriptor, place->directory, place->name, range.number, &segment,
                                  failure);
-                if (r >= 0)
+                if (r >= 0) {
+                        range.first = segment_first(segment);
                         r = segment_read(segment, scan_frame, NULL, &range, failure);
+                }
                 if (r >= 0)
                         r = segment_promise(segment, &durable, failure);
                 if (r < 0 && r != -EBADMSG)
@@ -175,7 +177,7 @@ static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges
                 *ret_durable = MAX_OF(*ret_durable, durable);
                 if (range.last == 0 && durable > 0)
                         *ret_headless = range.number;
-                if (range.last > 0)
+                if (range.first > 0)
                         ranges->items[kept++] = range;
         }
 
@@ -192,10 +194,10 @@ static void cut_ranges(SegmentRanges *ranges) {
                 SegmentRange *range = &ranges->items[i];
 
                 range->last = MIN_OF(range->last, next - 1);
+                next = MIN_OF(next, range->first);
                 if (range->first > range->last)
-                        continue; /* nothing of it counts */
+                        continue; /* it holds nothing, or nothing of it counts */
 
-                next = range->first;
                 ranges->items[--kept] = *range;
         }
 

@@ -16,6 +16,7 @@ enum {
         HEADER_SIZE = 64,
         HEADER_NUMBER = 16,
         HEADER_SALT = 24,
+        HEADER_FIRST = 40,
         HEADER_LENGTH = 32, /* of the file */
         HEADER_CHECK = 56,
         FRAME_SEQUENCE = 8,
@@ -31,6 +32,7 @@ struct Segment {
         char *path; /* for messages */
         uint32_t number;
         uint64_t salt;
+        uint64_t first;
         uint64_t end;  /* where the next frame goes */
         uint64_t size; /* of the file */
         bool broken;
@@ -142,6 +144,14 @@ uint32_t segment_number(const Segment *segment) {
         return segment->number;
 }
 
+uint64_t segment_first(const Segment *segment) {
+        return segment->first;
+}
+
+bool segment_is_broken(const Segment *segment) {
+        return segment->broken;
+}
+
 uint64_t segment_room(const Segment *segment) {
         return segment->broken || segment->end > segment->size ? 0 : segment->size - segment->end;
 }
@@ -151,6 +161,7 @@ static void header_format(const Segment *segment, uint8_t header[static HEADER_S
         memcpy(header, MAGIC, strlen(MAGIC));
         put_u32(header + HEADER_NUMBER, segment->number);
         put_u64(header + HEADER_SALT, segment->salt);
+        put_u64(header + HEADER_FIRST, segment->first);
         put_u64(header + HEADER_LENGTH, segment->size);
         put_u64(header + HEADER_CHECK, XXH3_64bits(header, HEADER_CHECK));
 }
@@ -176,7 +187,7 @@ static int segment_fill(Segment *segment) {
 }
 
 int segment_create(int directory, const char *path, const char *store, uint32_t number, uint64_t size,
-                   Segment **ret, Failure *failure) {
+                   uint64_t first, Segment **ret, Failure *failure) {
         _cleanup_(segment_closep) Segment *segment = segment_new(path, store, number, failure);
         _cleanup_free_ char *name = segment_name(store, number);
         int r = 0;
@@ -184,6 +195,7 @@ int segment_create(int directory, const char *path, const char *store, uint32_t 
         if (!segment || !name)
                 return failure_no_memory(failure);
 
+        segment->first = first;
         segment->size = HEADER_SIZE + size;
         segment->end = HEADER_SIZE;
         if (getrandom(&segment->salt, sizeof(segment->salt), 0) != (ssize_t) sizeof(segment->salt))
@@ -246,6 +258,7 @@ int segment_open(int directory, const char *path, const char *store, uint32_t nu
                 return segment_failure(segment, (int) n, "read", failure);
 
         segment->salt = get_u64(header + HEADER_SALT);
+        segment->first = get_u64(header + HEADER_FIRST);
         segment->size = get_u64(header + HEADER_LENGTH);
         header_format(segment, expected);
         if (n < HEADER_SIZE || memcmp(header, expected, HEADER_SIZE) != 0 ||

@@ -11,9 +11,10 @@
 typedef struct Segment Segment;
 
 /* Makes a segment, written to its full size and durable, and opened for writing. size: of all that can be put into
- * it. STORE_FAILED for a full disk, say: nothing is left of it then. */
+ * it. first: the first change set that it may get, so that none from there on counts that an earlier segment holds;
+ * 0: not known yet. STORE_FAILED for a full disk, say: nothing is left of it then. */
 int segment_create(int directory, const char *path, const char *store, uint32_t number, uint64_t size,
-                   Segment **ret, Failure *failure);
+                   uint64_t first, Segment **ret, Failure *failure);
 
 /* Opens one that is there, for reading, and makes what the kernel has of it durable. -EBADMSG, with no failure set,
  * where it was never finished, so never used; STORE_FAILED where it was, and its header or its end is missing. */
@@ -23,6 +24,10 @@ Segment *segment_close(Segment *segment);
 DEFINE_CLEANUP(Segment *, segment_close)
 
 uint32_t segment_number(const Segment *segment);
+uint64_t segment_first(const Segment *segment); /* as it was made with */
+
+/* A write or sync has failed: it takes no more. */
+bool segment_is_broken(const Segment *segment);
 
 /* The bytes that can still be appended. */
 uint64_t segment_room(const Segment *segment);

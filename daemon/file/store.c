@@ -80,6 +80,12 @@ int store_open(const char *directory, const char *name, uint64_t segment_size, S
         return 0;
 }
 
+/* Until there is a segment after a broken one, a crash may bring back what has failed. */
+static void store_leave_broken(Store *store) {
+        if (store->segment && segment_is_broken(store->segment))
+                (void) store_rotate(store, 0, NULL);
+}
+
 Store *store_close(Store *store) {
         _cleanup_failure_ Failure failure = {};
 
@@ -87,6 +93,7 @@ Store *store_close(Store *store) {
                 return NULL;
 
         /* What was not committed is dropped; what was is in the log, should this not succeed. */
+        store_leave_broken(store);
         (void) store_checkpoint(store, &failure);
         (void) store_checkpoint_end(store, true, NULL);
         return store_free(store);
@@ -248,16 +255,18 @@ int store_rotate(Store *store, uint64_t size, Failure *failure) {
         StorePlace *place = store->place;
         uint64_t wanted = MAX_OF(size, place->segment_size);
         Segment *segment = TAKE_PTR(store->spare);
+        bool broken = store->segment && segment_is_broken(store->segment);
         int r = 0;
 
-        if (segment && segment_room(segment) < wanted) {
+        /* After a failure the header has to say what counts of the segments before. */
+        if (segment && (broken || segment_room(segment) < wanted)) {
                 segment_remove(place, segment_number(segment));
                 segment = segment_close(segment);
         }
 
         if (!segment)
                 r = segment_create(place->descriptor, place->directory, place->name, store->last_number + 1,
-                                   wanted, &segment, failure);
+                                   wanted, store->committed + 1, &segment, failure);
         if (r < 0)
                 return r;
 
@@ -366,6 +375,7 @@ int store_commit(Store *store, Failure *failure) {
         r = store_append(store, failure);
         if (r < 0) {
                 store_undo(store);
+                store_leave_broken(store);
                 return r;
         }
 
