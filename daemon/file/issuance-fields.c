@@ -73,7 +73,7 @@ static const IssuanceField *find(const IssuanceFields *fields, const char *type,
 bool issuance_fields_is_secret(const IssuanceFields *fields, const char *type, const char *name) {
         const IssuanceField *row = find(fields, type, name);
 
-        return row && row->secret;
+        return !row || row->secret;
 }
 
 bool issuance_fields_is_indexed(const IssuanceFields *fields, const char *type, const char *name) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the issuance file must know of card types, which are card/'s: which fields of a type are secret, and which
- * are indexed for FindRecords. Immutable and reference-counted, so that any thread may use it; a field or a type
- * that it does not name is neither. */
+ * are indexed for FindRecords. Immutable and reference-counted, so that any thread may use it. A field or a type that it
+ * does not name is secret: a profile that is gone, or has lost a field, shall not open what was sealed. */
 #ifndef ICREISSUE_FILE_ISSUANCE_FIELDS_H
 #define ICREISSUE_FILE_ISSUANCE_FIELDS_H
 

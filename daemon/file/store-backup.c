@@ -77,7 +77,12 @@ static int write_log(Backup *backup, Failure *failure) {
 
 static int write_files(Backup *backup, const char *table_name, const CopyProgress *progress,
                        Failure *failure) {
-        Current current = { .letter = 'a', .applied = backup->snapshot->applied, .segment = 1 };
+        Current current = {
+                .letter = 'a',
+                .applied = backup->snapshot->applied,
+                .segment = 1,
+                .newest = 1,
+        };
         int r;
 
         r = copy_table(backup, table_name, progress, failure);
@@ -86,6 +91,7 @@ static int write_files(Backup *backup, const char *table_name, const CopyProgres
         if (r < 0)
                 return r;
 
+        current.durable = backup->sequence;
         return current_write(backup->directory, "the backup's directory", backup->snapshot->place->name,
                              &current, failure);
 }

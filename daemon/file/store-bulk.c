@@ -113,11 +113,6 @@ int store_bulk_changed(StoreBulk *bulk, StoreEach each, void *userdata, Failure 
         return 0;
 }
 
-static int write_current(Store *store, const Current *current, Failure *failure) {
-        return current_write(store->place->descriptor, store->place->directory, store->place->name, current,
-                             failure);
-}
-
 /* From here on the new file is the content. */
 static void take_over(Store *store, const Current *current, Table *table, Layer *active) {
         table_close(store->table);
@@ -143,7 +138,8 @@ static int switch_files(StoreBulk *bulk, const char *path, Table **ret, Failure 
 
         bulk->table = table_close(bulk->table);
         dirty.idle_clean = false;
-        r = write_current(store, &dirty, failure);
+        dirty.durable = store->committed;
+        r = store_place_write_current(store->place, &dirty, failure);
         if (r < 0)
                 return r;
 
@@ -157,7 +153,11 @@ static int switch_files(StoreBulk *bulk, const char *path, Table **ret, Failure 
 
 static int bulk_finish(StoreBulk *bulk, Failure *failure) {
         Store *store = bulk->store;
-        Current current = { .letter = current_idle(&store->current), .applied = store->committed };
+        Current current = {
+                .letter = current_idle(&store->current),
+                .applied = store->committed,
+                .durable = store->committed,
+        };
         _cleanup_free_ char *path = store_place_table_path(store->place, current.letter);
         _cleanup_(layer_unrefp) Layer *active = layer_new();
         _cleanup_(table_closep) Table *table = NULL;
@@ -174,7 +174,7 @@ static int bulk_finish(StoreBulk *bulk, Failure *failure) {
 
         current.segment = segment_number(store->segment);
         store->doubtful = true; /* until it is known which of the two is there */
-        r = write_current(store, &current, failure);
+        r = store_place_write_current(store->place, &current, failure);
         if (r < 0)
                 return r;
 

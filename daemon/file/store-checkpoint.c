@@ -41,10 +41,20 @@ static void checkpoint_free(Checkpoint *checkpoint) {
 }
 DEFINE_CLEANUP(Checkpoint *, checkpoint_free)
 
-static int write_current(Checkpoint *checkpoint, const Current *current, Failure *failure) {
-        const StorePlace *place = checkpoint->place;
+/* What is not whole is never copied; that is known when the copy was read. */
+static int verify_copy(Checkpoint *checkpoint, const char *from, const char *path, Failure *failure) {
+        _cleanup_(table_closep) Table *copy = NULL;
+        int r;
 
-        return current_write(place->descriptor, place->directory, place->name, current, failure);
+        r = table_open(path, TABLE_READ, false, &copy, NULL);
+        if (r >= 0)
+                r = table_verify(copy, NULL, NULL, NULL);
+        if (r >= 0)
+                return 0;
+
+        checkpoint->distrusted = true;
+        return failure_set(failure, FAILURE_STORE_FAILED,
+                           "%s is damaged and is not copied. Restore the files of the last backup.", from);
 }
 
 /* The idle file anew, as a copy of the current one. */
@@ -71,7 +81,10 @@ static int make_copy(Checkpoint *checkpoint, const char *path, Failure *failure)
                                          "%s cannot be made; check the disk and its free space", path);
 
         r = store_copy_file(source, from, descriptor, NULL, failure);
-        return r < 0 ? r : store_place_sync(checkpoint->place, failure);
+        if (r >= 0)
+                r = store_place_sync(checkpoint->place, failure);
+
+        return r < 0 ? r : verify_copy(checkpoint, from, path, failure);
 }
 
 static int compare_entries(const void *a, const void *b) {
@@ -155,7 +168,8 @@ static int write_idle(Checkpoint *checkpoint, const char *path, Failure *failure
         int r;
 
         dirty.idle_clean = false;
-        r = write_current(checkpoint, &dirty, failure);
+        dirty.durable = checkpoint->to;
+        r = store_place_write_current(checkpoint->place, &dirty, failure);
         if (r < 0)
                 return r;
 
@@ -178,6 +192,7 @@ static int checkpoint_perform(Checkpoint *checkpoint, Failure *failure) {
                 .applied = checkpoint->to,
                 .idle_clean = !checkpoint->distrusted,
                 .idle_applied = before.applied,
+                .durable = checkpoint->to,
         };
         _cleanup_free_ char *path = store_place_table_path(checkpoint->place, after.letter);
         _cleanup_(table_closep) Table *table = NULL;
@@ -193,12 +208,9 @@ static int checkpoint_perform(Checkpoint *checkpoint, Failure *failure) {
                 return r;
 
         after.segment = segment_ranges_needed(&checkpoint->ranges,
-                                              after.idle_clean ? after.idle_applied : after.applied);
-        if (checkpoint->ranges.count == 0 || checkpoint->ranges.items[checkpoint->ranges.count - 1].last <=
-                                                     (after.idle_clean ? after.idle_applied : after.applied))
-                after.segment = checkpoint->first_after;
-
-        r = write_current(checkpoint, &after, failure);
+                                              after.idle_clean ? after.idle_applied : after.applied,
+                                              checkpoint->first_after);
+        r = store_place_write_current(checkpoint->place, &after, failure);
         if (r < 0)
                 return r;
 
@@ -297,7 +309,9 @@ int store_checkpoint_begin(Store *store, Failure *failure) {
 
         /* Until it has succeeded another is not tried with every commit. */
         store->retry_size = layer_size(store->active) + store->place->segment_size;
-        r = store_rotate(store, 0, failure);
+        r = store_end_doubt(store, failure);
+        if (r >= 0)
+                r = store_rotate(store, 0, failure);
         if (r < 0)
                 return r;
 
@@ -355,6 +369,7 @@ int store_checkpoint_end(Store *store, bool wait, Failure *failure) {
                 return 0;
         }
 
+        store->distrusted = store->distrusted || checkpoint->distrusted;
         log_event(LOG_STORE_FAILED, &(LogSubject){ .failure = &checkpoint->failure },
                   "The last changes are in the log of %s only: %s", store->place->name,
                   failure_message(&checkpoint->failure));

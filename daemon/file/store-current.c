@@ -20,8 +20,10 @@ static int current_format(const Current *current, char ret[static TEXT_SIZE]) {
                 snprintf(idle, sizeof(idle), "clean %" PRIu64, current->idle_applied);
 
         length = snprintf(ret, TEXT_SIZE,
-                          "icreissue store 2 current %c applied %" PRIu64 "\nidle %s\nsegment %" PRIu32,
-                          current->letter, current->applied, idle, current->segment);
+                          "icreissue store 2 current %c applied %" PRIu64 "\nidle %s\nsegment %" PRIu32
+                          " newest %" PRIu32 " durable %" PRIu64,
+                          current->letter, current->applied, idle, current->segment, current->newest,
+                          current->durable);
         return snprintf(ret + length, TEXT_SIZE - (size_t) length, " check %016" PRIx64 "\n",
                         (uint64_t) XXH3_64bits(ret, (size_t) length)) +
                length;
@@ -29,6 +31,7 @@ static int current_format(const Current *current, char ret[static TEXT_SIZE]) {
 
 static bool current_parse(const char *text, Current *ret) {
         char again[TEXT_SIZE], state[8] = "";
+        const char *log;
         int fields;
 
         *ret = (Current){};
@@ -38,15 +41,17 @@ static bool current_parse(const char *text, Current *ret) {
                 return false;
 
         ret->idle_clean = streq(state, "clean");
-        if (ret->idle_clean)
-                fields = sscanf(text, "%*[^\n] idle clean %" SCNu64 " segment %" SCNu32, &ret->idle_applied,
-                                &ret->segment);
-        else
-                fields = 1 + sscanf(text, "%*[^\n] idle dirty segment %" SCNu32, &ret->segment);
+        if (ret->idle_clean && sscanf(text, "%*[^\n] idle clean %" SCNu64, &ret->idle_applied) != 1)
+                return false;
+
+        log = strstr(text, "\nsegment ");
+        fields = log ? sscanf(log, " segment %" SCNu32 " newest %" SCNu32 " durable %" SCNu64, &ret->segment,
+                              &ret->newest, &ret->durable)
+                     : 0;
 
         /* Whatever is damaged, its check among it, does not come out the same. */
         current_format(ret, again);
-        return fields == 2 && streq(again, text);
+        return fields == 3 && streq(again, text);
 }
 
 int current_read(int directory, const char *store, Current *ret, Failure *failure) {

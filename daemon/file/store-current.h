@@ -11,6 +11,10 @@ typedef struct Current {
         bool idle_clean;       /* the other file is whole */
         uint64_t idle_applied; /* its last change set, where it is clean */
         uint32_t segment;      /* the first log segment that is needed */
+        uint32_t
+                newest; /* the last one that was in use when this was written: it must be there; 0: not known */
+        uint64_t
+                durable; /* the last change set that was durable when this was written: it must be there, too */
 } Current;
 
 /* The letter of the other file. */

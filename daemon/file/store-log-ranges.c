@@ -36,12 +36,12 @@ int segment_ranges_copy(const SegmentRanges *ranges, SegmentRanges *ret) {
         return 0;
 }
 
-uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied) {
-        for (size_t i = 0; i + 1 < ranges->count; i++)
+uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied, uint32_t otherwise) {
+        for (size_t i = 0; i < ranges->count; i++)
                 if (ranges->items[i].last > applied)
                         return ranges->items[i].number;
 
-        return ranges->count > 0 ? ranges->items[ranges->count - 1].number : 1;
+        return otherwise;
 }
 
 void segment_remove(const StorePlace *place, uint32_t number) {
@@ -138,10 +138,22 @@ static int scan_frame(const FrameInfo *frame, void *userdata, Failure *failure _
         return 0;
 }
 
-/* What each segment holds. One whose header is none was not finished before it was to be used; or it is damaged: then
- * what the others promise tells. */
-static int scan_segments(const StorePlace *place, SegmentRanges *ranges, uint64_t *ret_durable,
-                         Failure *failure) {
+static int newest_is_missing(const StorePlace *place, uint32_t number, Failure *failure) {
+        _cleanup_free_ char *name = segment_name(place->name, number);
+
+        if (!name)
+                return failure_no_memory(failure);
+
+        return failure_set(failure, FAILURE_STORE_FAILED,
+                           "%s/%s is missing, or is no log. Restore all files of the last backup.",
+                           place->directory, name);
+}
+
+/* What each segment holds. One that was not finished, so was never used, is passed over; but not the one that
+ * NAME.current says was in use. *ret_headless: one that has frames, but not the first. */
+static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges *ranges,
+                         uint64_t *ret_durable, uint32_t *ret_headless, Failure *failure) {
+        bool has_newest = newest == 0;
         size_t kept = 0;
 
         for (size_t i = 0; i < ranges->count; i++) {
@@ -159,13 +171,16 @@ static int scan_segments(const StorePlace *place, SegmentRanges *ranges, uint64_
                 if (r < 0 && r != -EBADMSG)
                         return r;
 
+                has_newest = has_newest || (r >= 0 && range.number == newest);
                 *ret_durable = MAX_OF(*ret_durable, durable);
+                if (range.last == 0 && durable > 0)
+                        *ret_headless = range.number;
                 if (range.last > 0)
                         ranges->items[kept++] = range;
         }
 
         ranges->count = kept;
-        return 0;
+        return has_newest ? 0 : newest_is_missing(place, newest, failure);
 }
 
 /* Invariant 6. */
@@ -188,10 +203,31 @@ static void cut_ranges(SegmentRanges *ranges) {
         ranges->count -= kept;
 }
 
-int segment_ranges_find(const StorePlace *place, uint32_t first, uint64_t applied, SegmentRanges *ret,
+/* A change set is missing: the segment is named in which it should stand. */
+static int gap_failure(const StorePlace *place, const SegmentRanges *ranges, uint32_t headless,
+                       uint64_t sequence, Failure *failure) {
+        _cleanup_free_ char *name = NULL;
+        uint32_t number = headless;
+
+        for (size_t i = 0; headless == 0 && i < ranges->count; i++)
+                if (i == 0 || ranges->items[i].first <= sequence)
+                        number = ranges->items[i].number;
+
+        name = segment_name(place->name, MAX_OF(number, (uint32_t) 1));
+        if (!name)
+                return failure_no_memory(failure);
+
+        return failure_set(failure, FAILURE_STORE_FAILED,
+                           "%s/%s is damaged: change set %" PRIu64
+                           " is missing in it. Restore all files of the last backup.",
+                           place->directory, name, sequence);
+}
+
+int segment_ranges_find(const StorePlace *place, const Current *current, SegmentRanges *ret,
                         uint32_t *ret_last_number, Failure *failure) {
         _cleanup_(segment_ranges_done) SegmentRanges ranges = {};
-        uint64_t durable = 0, last;
+        uint64_t durable = current->durable, last;
+        uint32_t headless = 0;
         int r;
 
         r = list_segments(place, &ranges, failure);
@@ -199,14 +235,8 @@ int segment_ranges_find(const StorePlace *place, uint32_t first, uint64_t applie
                 return r;
 
         *ret_last_number = ranges.count > 0 ? ranges.items[ranges.count - 1].number : 0;
-        if (first > 0 && *ret_last_number < first)
-                return failure_set(failure, FAILURE_STORE_FAILED,
-                                   "The log of %s/%s is missing (segment %08" PRIx32
-                                   " and later). Restore all files of the last backup.",
-                                   place->directory, place->name, first);
-
-        segment_ranges_drop(place, &ranges, first);
-        r = scan_segments(place, &ranges, &durable, failure);
+        segment_ranges_drop(place, &ranges, current->segment);
+        r = scan_segments(place, current->newest, &ranges, &durable, &headless, failure);
         if (r < 0)
                 return r;
 
@@ -214,11 +244,8 @@ int segment_ranges_find(const StorePlace *place, uint32_t first, uint64_t applie
                 cut_ranges(&ranges);
 
         last = ranges.count > 0 ? ranges.items[ranges.count - 1].last : 0;
-        if (durable > MAX_OF(last, applied))
-                return failure_set(failure, FAILURE_STORE_FAILED,
-                                   "The log of %s/%s is damaged: change set %" PRIu64
-                                   " is missing in it. Restore all files of the last backup.",
-                                   place->directory, place->name, MAX_OF(last, applied) + 1);
+        if (durable > MAX_OF(last, current->applied))
+                return gap_failure(place, &ranges, headless, MAX_OF(last, current->applied) + 1, failure);
 
         *ret = ranges;
         ranges = (SegmentRanges){};
@@ -271,11 +298,5 @@ int segment_ranges_replay(const StorePlace *place, const SegmentRanges *ranges, 
                         return r;
         }
 
-        if (replay.next <= to)
-                return failure_set(failure, FAILURE_STORE_FAILED,
-                                   "The log of %s/%s is damaged: change set %" PRIu64
-                                   " is missing in it. Restore all files of the last backup.",
-                                   place->directory, place->name, replay.next);
-
-        return 0;
+        return replay.next <= to ? gap_failure(place, ranges, 0, replay.next, failure) : 0;
 }

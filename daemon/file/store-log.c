@@ -16,6 +16,7 @@ enum {
         HEADER_SIZE = 64,
         HEADER_NUMBER = 16,
         HEADER_SALT = 24,
+        HEADER_LENGTH = 32, /* of the file */
         HEADER_CHECK = 56,
         FRAME_SEQUENCE = 8,
         FRAME_DURABLE = 16,
@@ -150,6 +151,7 @@ static void header_format(const Segment *segment, uint8_t header[static HEADER_S
         memcpy(header, MAGIC, strlen(MAGIC));
         put_u32(header + HEADER_NUMBER, segment->number);
         put_u64(header + HEADER_SALT, segment->salt);
+        put_u64(header + HEADER_LENGTH, segment->size);
         put_u64(header + HEADER_CHECK, XXH3_64bits(header, HEADER_CHECK));
 }
 
@@ -204,6 +206,24 @@ int segment_create(int directory, const char *path, const char *store, uint32_t 
         return 0;
 }
 
+/* A segment whose header or end is missing was not finished when the power went, and then there is nothing in it; or
+ * somebody has damaged it. -EBADMSG for the former. */
+static int segment_blame(const Segment *segment, Failure *failure) {
+        uint8_t piece[ZEROS_SIZE];
+        ssize_t n;
+
+        for (uint64_t offset = HEADER_SIZE;
+             (n = read_at(segment->descriptor, piece, sizeof(piece), offset)) > 0; offset += (uint64_t) n)
+                for (ssize_t i = 0; i < n; i++)
+                        if (piece[i] != 0)
+                                return failure_set(failure, FAILURE_STORE_FAILED,
+                                                   "%s is damaged at its beginning, or was cut. Restore all "
+                                                   "files of the last backup.",
+                                                   segment->path);
+
+        return n < 0 ? segment_failure(segment, (int) n, "read", failure) : -EBADMSG;
+}
+
 int segment_open(int directory, const char *path, const char *store, uint32_t number, Segment **ret,
                  Failure *failure) {
         _cleanup_(segment_closep) Segment *segment = segment_new(path, store, number, failure);
@@ -226,10 +246,11 @@ int segment_open(int directory, const char *path, const char *store, uint32_t nu
                 return segment_failure(segment, (int) n, "read", failure);
 
         segment->salt = get_u64(header + HEADER_SALT);
-        segment->size = (uint64_t) status.st_size;
+        segment->size = get_u64(header + HEADER_LENGTH);
         header_format(segment, expected);
-        if (n < HEADER_SIZE || memcmp(header, expected, HEADER_SIZE) != 0)
-                return -EBADMSG;
+        if (n < HEADER_SIZE || memcmp(header, expected, HEADER_SIZE) != 0 ||
+            (uint64_t) status.st_size != segment->size)
+                return segment_blame(segment, failure);
 
         *ret = TAKE_PTR(segment);
         return 0;

@@ -16,7 +16,7 @@ int segment_create(int directory, const char *path, const char *store, uint32_t 
                    Segment **ret, Failure *failure);
 
 /* Opens one that is there, for reading, and makes what the kernel has of it durable. -EBADMSG, with no failure set,
- * where its header is none. */
+ * where it was never finished, so never used; STORE_FAILED where it was, and its header or its end is missing. */
 int segment_open(int directory, const char *path, const char *store, uint32_t number, Segment **ret,
                  Failure *failure);
 Segment *segment_close(Segment *segment);

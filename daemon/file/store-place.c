@@ -68,6 +68,11 @@ int store_place_sync(const StorePlace *place, Failure *failure) {
                        : 0;
 }
 
+int store_place_write_current(const StorePlace *place, Current *current, Failure *failure) {
+        current->newest = atomic_load(&place->newest);
+        return current_write(place->descriptor, place->directory, place->name, current, failure);
+}
+
 static int copy_failure(const char *from, int errno_value, Failure *failure) {
         return failure_set_errno(failure, FAILURE_STORE_FAILED, errno_value,
                                  "%s could not be copied; check the disk and its free space", from);

@@ -18,6 +18,7 @@ typedef struct StorePlace {
         char *name;
         int descriptor; /* the directory's */
         uint64_t segment_size;
+        atomic_uint newest; /* the number of the log segment in use */
         atomic_int pins
                 [2]; /* how many snapshots read NAME.a.gdbm, NAME.b.gdbm; only the current one gets new ones */
 } StorePlace;
@@ -71,6 +72,9 @@ char *store_place_path(const StorePlace *place, const char *middle);
 char *store_place_table_path(const StorePlace *place, char letter);
 int store_place_sync(const StorePlace *place, Failure *failure);
 
+/* Replaces NAME.current: as current_write(), with the present `newest`. */
+int store_place_write_current(const StorePlace *place, Current *current, Failure *failure);
+
 /* Copies the whole file and syncs it. target is empty; `from` is the source's name, for messages. */
 typedef struct CopyProgress {
         StoreProgress call; /* may be NULL */
@@ -88,17 +92,16 @@ static inline void store_place_unpin(StorePlace *place, char letter) {
 
 /* --- store-log-ranges.c: which segments there are, and which of their frames count --- */
 
-/* Finds the segments of the directory from `first` on (0: all), and what each holds (invariants 6 and 8); those before that
- * are removed, and empty ones are left out. `applied`: what a GDBM file is known to hold. *ret_last_number is the
- * highest number that is there. */
-int segment_ranges_find(const StorePlace *place, uint32_t first, uint64_t applied, SegmentRanges *ret,
+/* Finds the segments of the directory from current->segment on (0: all), and what each holds (invariants 6, 8 and 10);
+ * those before that are removed, and empty ones are left out. *ret_last_number is the highest number that is there. */
+int segment_ranges_find(const StorePlace *place, const Current *current, SegmentRanges *ret,
                         uint32_t *ret_last_number, Failure *failure);
 int segment_ranges_copy(const SegmentRanges *ranges, SegmentRanges *ret);
 int segment_ranges_add(SegmentRanges *ranges, uint32_t number);
 void segment_ranges_done(SegmentRanges *ranges);
 
-/* The first segment that has a change set after `applied`; the last one where there is none such. */
-uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied);
+/* The first segment that has a change set after `applied`; `otherwise` where there is none such. */
+uint32_t segment_ranges_needed(const SegmentRanges *ranges, uint64_t applied, uint32_t otherwise);
 
 /* Removes every segment that is not among the ranges: once there is a new one. */
 void segment_ranges_tidy(const StorePlace *place, const SegmentRanges *ranges);
@@ -115,6 +118,12 @@ int segment_ranges_replay(const StorePlace *place, const SegmentRanges *ranges, 
 
 /* Makes the next segment the present one, with room for at least `size` bytes. */
 int store_rotate(Store *store, uint64_t size, Failure *failure);
+
+/* Writes NAME.current anew, for what it says of the log. Not while a checkpoint runs. */
+int store_tell_current(Store *store, Failure *failure);
+
+/* Where a bulk load's end is not known NAME.current is written anew, before anything else is. */
+int store_end_doubt(Store *store, Failure *failure);
 
 /* --- store-start.c --- */
 

@@ -133,24 +133,29 @@ static int count_frame(const FrameInfo *frame, void *userdata, Failure *failure 
 static int verify_segment(const StorePlace *place, const SegmentRange *range, Failure *failure) {
         _cleanup_(segment_closep) Segment *segment = NULL;
         _cleanup_free_ char *name = segment_name(place->name, range->number);
+        _cleanup_failure_ Failure cause = {};
         uint64_t last = 0;
         int r;
 
         if (!name)
                 return failure_no_memory(failure);
 
-        /* A checkpoint removes what nobody needs any more. */
-        if (range->last == 0 || faccessat(place->descriptor, name, F_OK, 0) < 0)
+        if (range->last == 0)
                 return 0;
 
-        r = segment_open(place->descriptor, place->directory, place->name, range->number, &segment, failure);
+        r = segment_open(place->descriptor, place->directory, place->name, range->number, &segment, &cause);
         if (r >= 0)
-                r = segment_read(segment, count_frame, NULL, &last, failure);
-        if (r < 0 && r != -EBADMSG)
-                return r;
+                r = segment_read(segment, count_frame, NULL, &last, &cause);
 
-        if (last >= range->last || faccessat(place->descriptor, name, F_OK, 0) < 0)
+        /* A checkpoint removes what nobody needs any more, at any moment. */
+        if (last >= range->last || (faccessat(place->descriptor, name, F_OK, 0) < 0 && errno == ENOENT))
                 return 0;
+
+        if (r < 0 && r != -EBADMSG) {
+                if (failure)
+                        failure_move(failure, &cause);
+                return r;
+        }
 
         return failure_set(failure, FAILURE_STORE_FAILED,
                            "%s/%s is damaged. Make a backup now: what it holds is in memory still.",

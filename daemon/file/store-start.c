@@ -71,8 +71,8 @@ static int store_create(Store *store, Failure *failure) {
         if (r < 0)
                 return r;
 
-        return write_current(store, &(Current){ .letter = 'a', .segment = segment_number(store->segment) },
-                             failure);
+        store->current = (Current){ .letter = 'a', .segment = segment_number(store->segment) };
+        return store_tell_current(store, failure);
 }
 
 /* Whether this is what an interrupted store_create() has left, or less. */
@@ -85,7 +85,8 @@ static int is_fresh(Store *store, bool *ret, Failure *failure) {
         if (table_is_there(store->place, 'b'))
                 return 0;
 
-        r = segment_ranges_find(store->place, 0, UINT64_MAX, &ranges, &store->last_number, failure);
+        r = segment_ranges_find(store->place, &(Current){ .applied = UINT64_MAX }, &ranges,
+                                &store->last_number, failure);
         if (r < 0)
                 return r;
 
@@ -112,7 +113,11 @@ static int store_find_current(Store *store, Failure *failure) {
                         continue;
 
                 if (found.letter == 0 || table_state(table)->applied > found.applied)
-                        found = (Current){ .letter = letter, .applied = table_state(table)->applied };
+                        found = (Current){
+                                .letter = letter,
+                                .applied = table_state(table)->applied,
+                                .durable = table_state(table)->applied,
+                        };
         }
 
         if (found.letter == 0)
@@ -200,8 +205,7 @@ static int store_load_log(Store *store, Failure *failure) {
         uint64_t applied = store->current.applied, last;
         int r;
 
-        r = segment_ranges_find(store->place, store->current.segment, applied, &store->ranges,
-                                &store->last_number, failure);
+        r = segment_ranges_find(store->place, &store->current, &store->ranges, &store->last_number, failure);
         if (r < 0)
                 return r;
 
@@ -250,7 +254,7 @@ int store_start(Store *store, Failure *failure) {
                 return r;
 
         /* On a full disk it can be read all the same; changes are refused until there is room. */
-        if (store_rotate(store, 0, &no_room) < 0)
+        if (store_rotate(store, 0, &no_room) < 0 || store_tell_current(store, &no_room) < 0)
                 log_event(LOG_STORE_FAILED, &(LogSubject){ .failure = &no_room }, "%s",
                           failure_message(&no_room));
         else {

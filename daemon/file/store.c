@@ -269,35 +269,61 @@ int store_rotate(Store *store, uint64_t size, Failure *failure) {
 
         segment_close(store->segment);
         store->segment = segment;
+        atomic_store(&place->newest, segment_number(segment));
         return 0;
+}
+
+int store_tell_current(Store *store, Failure *failure) {
+        Current current = store->current;
+        int r;
+
+        current.durable = store->committed;
+        r = store_place_write_current(store->place, &current, failure);
+        if (r >= 0)
+                store->current = current;
+
+        return r;
 }
 
 /* After a bulk load whose end is not known NAME.current is written anew: what is committed from here on stands on the
  * file that it names. */
-static int store_end_doubt(Store *store, Failure *failure) {
-        Current current = store->current;
+int store_end_doubt(Store *store, Failure *failure) {
         int r;
 
         if (!store->doubtful)
                 return 0;
 
-        current.idle_clean = false;
-        r = current_write(store->place->descriptor, store->place->directory, store->place->name, &current,
-                          failure);
-        if (r < 0)
-                return r;
+        store->current.idle_clean = false;
+        r = store_tell_current(store, failure);
+        if (r >= 0)
+                store->doubtful = false;
 
-        store->current = current;
-        store->doubtful = false;
-        return 0;
+        return r;
+}
+
+/* A segment with room for the frames, of which NAME.current tells. While a checkpoint runs that file is the checkpoint's
+ * to write, which tells of the segment at its own end. */
+static int store_take_segment(Store *store, Failure *failure) {
+        int r;
+
+        if (!store->segment || segment_room(store->segment) < store->frames.size) {
+                r = store_rotate(store, store->frames.size, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        if (store_checkpoint_runs(store) || store->current.newest == segment_number(store->segment))
+                return 0;
+
+        return store_tell_current(store, failure);
 }
 
 static int store_append(Store *store, Failure *failure) {
         int r;
 
         r = store_end_doubt(store, failure);
-        if (r >= 0 && (!store->segment || segment_room(store->segment) < store->frames.size))
-                r = store_rotate(store, store->frames.size, failure);
+        if (r >= 0)
+                r = store_take_segment(store, failure);
         if (r < 0)
                 return r;
 

@@ -29,6 +29,10 @@ bool job_is_background(const Job *job) {
         return kinds[job->kind].begin;
 }
 
+bool background_is_cut(const Job *job) {
+        return job_is_background(job) && !kinds[job->kind].goes_on;
+}
+
 bool background_is_running(const Job *job) {
         return job->transfer || job->care;
 }
@@ -73,8 +77,9 @@ void background_end(Job *job, const Failure *failure) {
         free(job->finished);
         job->finished = time_now_text();
         log_event(kinds[job->kind].event, &(LogSubject){ .job = job->uuid, .failure = failure },
-                  "Job %" PRIu64 " (%s) has ended after %" PRIu64 " records.", job->number,
-                  job_kind_name(job->kind), job->tally);
+                  "Job %" PRIu64 " (%s) has ended after %" PRIu64 " records.%s%s", job->number,
+                  job_kind_name(job->kind), job->tally, job->closing ? " " : "",
+                  job->closing ? job->closing : "");
         job_journal(job, job_finish);
 }
 
@@ -118,6 +123,9 @@ void background_resume(Job *job) {
         }
 
         set_interrupted(job);
+        log_event(LOG_JOB_FAILED, &(LogSubject){ .job = job->uuid, .failure = &job->error },
+                  "Job %" PRIu64 " (%s) has failed: %s", job->number, job_kind_name(job->kind),
+                  job_error_message(job));
         job->state = JOB_FAILED;
         job->finished = time_now_text();
         job_advise_end(job);

@@ -587,7 +587,7 @@ static int on_load_result(const char *key, json_t *object, void *userdata, Failu
 static void engine_resume(JobEngine *engine) {
         for (Job *job = engine->first, *next; job; job = next) {
                 next = job->next;
-                if (!job_is_finished(job))
+                if (!job_is_finished(job) && !background_is_cut(job))
                         log_event(LOG_JOB_RESUMED, &(LogSubject){ .job = job->uuid, .card_type = job->type },
                                   "Job %" PRIu64 " (%s) goes on from %s.", job->number,
                                   job_kind_name(job->kind), job_state_name(job->state));

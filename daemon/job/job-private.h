@@ -290,6 +290,8 @@ void background_begin(Job *job);
 void background_end(Job *job, const Failure *failure);
 /* Asks its work to stop; its end is told as ever. */
 void background_stop(Job *job);
+/* Whether a restart ends it. */
+bool background_is_cut(const Job *job);
 /* Found open after a restart: it goes on, or has failed. */
 void background_resume(Job *job);
 /* INVALID_ARGS where it cannot be begun anew by itself. */

@@ -230,11 +230,11 @@ START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets)
         ssize_t size;
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, "A1A1A1A1A1A1A1A1");
-        for (int secrets = 0; secrets < 2; secrets++) {
+        for (int sealed = 0; sealed < 2; sealed++) {
                 descriptor =
                         open(desk_path(desk, "export.jsonl"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-                desk_call(desk, desk_bus(desk), &reply, "ExportRecords", "ha{sv}", descriptor, 1, "secrets",
-                          "b", secrets);
+                desk_call(desk, desk_bus(desk), &reply, "ExportRecords", "ha{sv}", descriptor, 1, "sealed",
+                          "b", sealed);
                 sd_bus_message_read(reply, "o", &path);
                 job = strdup(path);
                 reply = sd_bus_message_unref(reply);
@@ -243,7 +243,8 @@ START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets)
                 ck_assert_int_gt(size, 0);
                 text[size] = '\0';
                 ck_assert_ptr_nonnull(strstr(text, STORY_ID));
-                ck_assert(!strstr(text, "00112233445566778899AABBCCDDEEFF") == !secrets);
+                ck_assert_ptr_null(strstr(text, "00112233445566778899AABBCCDDEEFF"));
+                ck_assert(!strstr(text, "\"sealed\"") == !sealed);
                 close(descriptor);
                 free(job);
         }

@@ -21,13 +21,22 @@ typedef struct Place {
         StoreThread *thread;
 } Place;
 
-/* As in the daemon: a record that is released leaves nothing in memory. */
+/* The event loop and the thread; place_close() ends them, and lets what is under way be done. */
+static inline void place_open(Place *place) {
+        ck_assert_int_ge(sd_event_new(&place->event), 0);
+        ck_assert_int_ge(store_thread_new(place->event, &place->thread), 0);
+}
+
+static inline void place_close(Place *place) {
+        place->thread = store_thread_free(place->thread);
+        place->event = sd_event_unref(place->event);
+}
+
 static inline Place place_new(void) {
         Place place = { .directory = "/tmp/icreissue-test-XXXXXX" };
 
         ck_assert_ptr_nonnull(mkdtemp(place.directory));
-        ck_assert_int_ge(sd_event_new(&place.event), 0);
-        ck_assert_int_ge(store_thread_new(place.event, &place.thread), 0);
+        place_open(&place);
         return place;
 }
 
@@ -38,8 +47,7 @@ static inline void place_path(const Place *place, const char *name, char ret[sta
 static inline void place_done(Place *place) {
         DIR *directory;
 
-        store_thread_free(place->thread);
-        sd_event_unref(place->event);
+        place_close(place);
         directory = opendir(place->directory);
         for (struct dirent *entry; (entry = readdir(directory));) {
                 char path[400];

@@ -104,7 +104,7 @@ static inline Desk desk_new(void) {
 }
 
 static inline void desk_done(Desk *desk) {
-        issuance_file_close(desk->file);
+        desk->file = issuance_file_close(desk->file);
         place_done(&desk->place);
         seal_keys_unref(desk->keys);
         issuance_fields_unref(desk->fields);

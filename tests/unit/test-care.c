@@ -381,6 +381,28 @@ START_TEST(after_a_rotation_the_second_key_suffices)
 }
 END_TEST
 
+/* Its profile is gone: nobody says any more which of its fields are secret. */
+START_TEST(a_rotation_leaves_the_secrets_of_an_unknown_type_sealed)
+{
+        static const IssuanceField rows[] = { { .type = "other", .name = "holder" } };
+        _cleanup_room_ Room room = room_new();
+        IssuanceFields *fields = fields_of(rows, ELEMENTS(rows));
+        _cleanup_(record_freep) Record *record = NULL;
+
+        put_staff(&room, 0, 3);
+        room_reopen(&room, BOTH);
+        ck_assert_int_eq(issuance_file_set_fields(room.desk.file, fields), 0);
+        issuance_fields_unref(fields);
+        ck_assert_uint_eq(rotate(&room, FAILURE_NONE).count, 3);
+        record = get(&room.desk, "staff", "0001");
+        ck_assert_str_eq(json_string_value(json_object_get(record->fields, "pin")), "13579");
+        room_close(&room);
+        ck_assert(!place_holds(&room.desk.place, "13579"));
+        desk_open(&room.desk);
+        jobs_open(&room);
+}
+END_TEST
+
 START_TEST(a_rotation_that_is_stopped_is_finished_by_the_next_one)
 {
         _cleanup_room_ Room room = room_new();
@@ -504,6 +526,7 @@ int main(void) {
         tcase_add_test(tcase, a_backup_is_refused_where_one_is_already);
         tcase_add_test(tcase, a_backup_that_is_cancelled_leaves_nothing);
         tcase_add_test(tcase, after_a_rotation_the_second_key_suffices);
+        tcase_add_test(tcase, a_rotation_leaves_the_secrets_of_an_unknown_type_sealed);
         tcase_add_test(tcase, a_rotation_that_is_stopped_is_finished_by_the_next_one);
         tcase_add_test(tcase, a_version_is_added_while_the_files_are_in_use);
         tcase_add_test(tcase, keys_that_lack_a_version_in_use_are_refused);

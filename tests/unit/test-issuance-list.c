@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Listings of the issuance file, and the index under them: which is right after every change, and is made right, in steps,
  * when other fields are indexed than before. */
-#include "issuance-fixture.h"
+#include "index-audit.h"
 
 #include "file/index-state.h"
 
@@ -112,61 +112,6 @@ static size_t count_found(Desk *desk, const char *field, const char *value) {
 
         await(desk, issuance_file_find(desk->file, field, value, on_rows, &found), &found, FAILURE_NONE);
         return found.row_count;
-}
-
-/* What the index should have, and has. */
-typedef struct Audit {
-        ChangeSet set;
-        IssuanceContext context;
-        size_t expected, there;
-} Audit;
-
-static int stop_at(Span entry, void *userdata, Failure *failure _unused_) {
-        return span_equal(entry, *(const Span *) userdata);
-}
-
-static int expect_entry(Span entry, void *userdata, Failure *failure) {
-        Audit *audit = userdata;
-        const IndexPages pages = change_set_pages(&audit->set);
-
-        audit->expected++;
-        ck_assert_int_eq(index_scan(&pages, entry, SPAN(NULL, 0), stop_at, &entry, failure), 1);
-        return 0;
-}
-
-static int count_entry(Span entry _unused_, void *userdata, Failure *failure _unused_) {
-        ((Audit *) userdata)->there++;
-        return 0;
-}
-
-static int audit_record(const char *key, void *userdata, Failure *failure) {
-        _cleanup_(record_freep) Record *record = NULL;
-        _cleanup_bytes_ Bytes text = {};
-        Audit *audit = userdata;
-
-        if (!record_key_id(key))
-                return 0;
-
-        ck_assert_int_eq(store_fetch(audit->set.store, key, &text, failure), 0);
-        ck_assert_int_eq(issuance_parse_stored(&audit->context, key, bytes_span(&text), &record, failure), 0);
-        return issuance_index_entries(&audit->context, record, expect_entry, audit, failure);
-}
-
-/* The index has an entry for everything, and no other; the records are as many as the file says. */
-static void check_index(Desk *desk) {
-        Audit audit = { .context = { .keys = desk->keys, .fields = desk->fields } };
-        const IndexPages pages = change_set_pages(&audit.set);
-        uint64_t records;
-
-        desk_close(desk);
-        ck_assert_int_eq(store_open(desk->place.directory, "issuance", 0, &audit.set.store, NULL), 0);
-        ck_assert_int_eq(store_each(audit.set.store, audit_record, &audit, NULL), 0);
-        ck_assert_int_eq(index_scan(&pages, SPAN(NULL, 0), SPAN(NULL, 0), count_entry, &audit, NULL), 0);
-        ck_assert_uint_eq(audit.there, audit.expected);
-        ck_assert_int_eq(issuance_read_count(audit.set.store, &records, NULL), 0);
-        store_close(audit.set.store);
-        desk_open(desk);
-        ck_assert_uint_eq(issuance_file_count(desk->file), records);
 }
 
 static void set_fields(Desk *desk, const IssuanceField *rows, size_t count) {

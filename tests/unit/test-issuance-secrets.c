@@ -240,8 +240,9 @@ END_TEST
 
 START_TEST(a_field_that_becomes_secret_is_sealed_at_the_next_change_or_anew)
 {
-        static const IssuanceField nothing[] = { { .type = "staff", .name = "holder", .indexed = true } };
-        _cleanup_(issuance_fields_unrefp) IssuanceFields *open = fields_of(nothing, 1);
+        static const IssuanceField nothing[] = { { .type = "staff", .name = "holder", .indexed = true },
+                                                 { .type = "staff", .name = "pin" } };
+        _cleanup_(issuance_fields_unrefp) IssuanceFields *open = fields_of(nothing, 2);
         _cleanup_desk_ Desk desk = desk_new();
         _cleanup_free_ char *changed = NULL, *sealed = NULL, *back = NULL;
         _cleanup_answer_ Answer answer = {};
