@@ -36,6 +36,7 @@ static void probe_free(Probe *probe) {
 }
 
 void card_facts_done(CardFacts *facts) {
+        reads_done(&facts->reads);
         free(facts->type);
         string_erase(facts->id);
         bytes_done(&facts->serial);

@@ -80,7 +80,7 @@ int verb_select(Session *session, const Call *call, StepResult *ret, Failure *fa
 
         if (span_equal(bytes_span(&selection), bytes_span(&session->selection))) {
                 ret->sw = session->selection_sw;
-                ret->held = session_accepts(call->step, ret->sw);
+                ret->held = session_accepts(session, call->step, ret->sw);
                 return 0;
         }
 

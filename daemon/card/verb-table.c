@@ -11,23 +11,23 @@ enum {
 static const char *const fci_choices[] = { "none", "fci", "fcp", NULL };
 
 #define NUMBER(name, required, minimum, maximum) \
-        { name, ARGUMENT_NUMBER, required, minimum, maximum, NULL }
+        { name, ARGUMENT_NUMBER, required, minimum, maximum, NULL, ROLE_NONE }
 #define HEX(name, required, minimum, maximum) \
-        { name, ARGUMENT_HEX, required, minimum, maximum, NULL }
+        { name, ARGUMENT_HEX, required, minimum, maximum, NULL, ROLE_NONE }
 #define VALUE(name, required, maximum) \
-        { name, ARGUMENT_VALUE, required, 1, maximum, NULL }
-#define SECRET(name, required) \
-        { name, ARGUMENT_SECRET, required, 1, 255, NULL }
+        { name, ARGUMENT_VALUE, required, 1, maximum, NULL, ROLE_NONE }
+#define SECRET(name, required, role) \
+        { name, ARGUMENT_SECRET, required, 1, 255, NULL, role }
 #define BOOLEAN(name, required, preset) \
-        { name, ARGUMENT_BOOLEAN, required, preset, 1, NULL }
+        { name, ARGUMENT_BOOLEAN, required, preset, 1, NULL, ROLE_NONE }
 
 static const Verb verbs[] = {
         { .name = "select",
           .kind = VERB_SELECT,
           .written = -1,
           .arguments = { HEX("aid", false, 1, 16),
-                         { "file", ARGUMENT_PATH, false, 2, 32, NULL },
-                         { "fci", ARGUMENT_CHOICE, false, 0, 0, fci_choices } },
+                         { "file", ARGUMENT_PATH, false, 2, 32, NULL, ROLE_NONE },
+                         { "fci", ARGUMENT_CHOICE, false, 0, 0, fci_choices, ROLE_NONE } },
           .run = verb_select,
           .check = check_select,
           .explanation = "selects a file or an application" },
@@ -88,20 +88,22 @@ static const Verb verbs[] = {
           .kind = VERB_AUTHENTICATE,
           .written = -1,
           .arguments = { [PIN_REFERENCE] = HEX("reference", true, 1, 1),
-                         [PIN_PRESENTED] = SECRET("value", true),
+                         [PIN_PRESENTED] = SECRET("value", true, ROLE_PRESENTED),
                          [PIN_TELLS_TRIES] = BOOLEAN("tells-tries", false, 1) },
           .run = verb_verify_pin,
+          .secret = &pin_secret,
           .explanation = "is presented a PIN" },
         { .name = "change-reference-data",
           .kind = VERB_WRITE,
-          .flags = VERB_CHANGES_SECRET,
-          .written = PIN_NEW,
+          .written = -1,
           .arguments = { [PIN_REFERENCE] = HEX("reference", true, 1, 1),
-                         [PIN_PRESENTED] = SECRET("old", false),
+                         [PIN_PRESENTED] = SECRET("old", false, ROLE_PRESENTED),
                          [PIN_TELLS_TRIES] = BOOLEAN("tells-tries", false, 1),
-                         [PIN_NEW] = SECRET("new", true) },
+                         [PIN_NEW] = SECRET("new", true, ROLE_NEW) },
           .run = verb_change_reference_data,
           .done = pin_try_new,
+          .can_tell = pin_tells_tries,
+          .secret = &pin_secret,
           .explanation = "takes a new PIN" },
         { .name = "create-file",
           .kind = VERB_WRITE,

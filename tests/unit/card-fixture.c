@@ -124,6 +124,7 @@ const char *fixture_id(const char *type) {
 }
 
 void fixture_facts_done(CardFacts *facts) {
+        reads_done(&facts->reads);
         free(facts->type);
         free(facts->id);
         bytes_done(&facts->serial);
