@@ -10,6 +10,9 @@ enum {
         DATE_TEXT = 10, /* YYYY-MM-DD */
         DATE_SHORT = 3, /* bytes: YYMMDD */
         DATE_LONG = 4,  /* YYYYMMDD */
+        IMSI_SIZE = 9,
+        IMSI_DIGITS_MIN = 6, /* country and network codes, and one digit more */
+        IMSI_DIGITS_MAX = 15,
 };
 
 const char *const encoding_names[] = {
@@ -22,6 +25,7 @@ const char *const encoding_names[] = {
         [ENCODING_GSM7] = "gsm7",
         [ENCODING_UCS2] = "ucs2",
         [ENCODING_DATE] = "date",
+        [ENCODING_IMSI] = "imsi",
         [_ENCODING_MAX] = NULL,
 };
 
@@ -36,6 +40,7 @@ const char *encoding_expects(Encoding encoding) {
                 [ENCODING_GSM7] = "text of the GSM default alphabet",
                 [ENCODING_UCS2] = "text of the Basic Multilingual Plane without control characters",
                 [ENCODING_DATE] = "a date, YYYY-MM-DD",
+                [ENCODING_IMSI] = "6 to 15 decimal digits",
         };
 
         return texts[encoding];
@@ -184,6 +189,27 @@ static int encode_date(const char *text, size_t width, Bytes *ret) {
         return year >= 2000 && year <= 2099 ? encode_bcd(digits + 2, false, ret) : -ERANGE;
 }
 
+/* 3GPP TS 31.102, 4.2.2, after 3GPP TS 24.008, 10.5.1.4: the first nibble is 9 before an odd number of digits and 1
+ * before an even one; what is not needed is FF. */
+static int encode_imsi(const char *text, Bytes *ret) {
+        size_t length = strlen(text), needed = length / 2 + 1;
+        char digits[IMSI_DIGITS_MAX + 2];
+        int r;
+
+        if (length < IMSI_DIGITS_MIN || length > IMSI_DIGITS_MAX || text[strspn(text, "0123456789")])
+                return -EINVAL;
+
+        snprintf(digits, sizeof(digits), "%c%s", length % 2 ? '9' : '1', text);
+        r = bytes_append_byte(ret, (uint8_t) needed);
+        if (r >= 0)
+                r = encode_bcd(digits, true, ret);
+        if (r >= 0)
+                r = bytes_append_fill(ret, 0xFF, IMSI_SIZE - 1 - needed);
+
+        explicit_bzero(digits, sizeof(digits));
+        return r;
+}
+
 int encoding_encode(Encoding encoding, const char *text, size_t width, Bytes *ret) {
         Span span = span_of_string(text);
 
@@ -205,6 +231,8 @@ int encoding_encode(Encoding encoding, const char *text, size_t width, Bytes *re
                 return ucs2_encode(span, ret);
         case ENCODING_DATE:
                 return encode_date(text, width, ret);
+        case ENCODING_IMSI:
+                return encode_imsi(text, ret);
         default:
                 return -EINVAL;
         }
@@ -317,6 +345,29 @@ static int decode_date(Span bytes, char **ret) {
         return r;
 }
 
+static int decode_imsi(Span bytes, char **ret) {
+        _cleanup_string_erase_ char *digits = NULL;
+        _cleanup_bytes_ Bytes again = {};
+        int r;
+
+        if (bytes.size != IMSI_SIZE)
+                return -EINVAL;
+
+        r = decode_bcd(span_part(bytes, 1, bytes.size), true, &digits);
+        if (r < 0)
+                return r;
+
+        /* Right is what would be written so. */
+        r = *digits ? encode_imsi(digits + 1, &again) : -EINVAL;
+        if (r < 0)
+                return r;
+        if (!span_equal(bytes_span(&again), bytes))
+                return -EINVAL;
+
+        *ret = strdup(digits + 1);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int encoding_decode(Encoding encoding, Span bytes, char **ret) {
         switch (encoding) {
         case ENCODING_HEX:
@@ -337,6 +388,8 @@ int encoding_decode(Encoding encoding, Span bytes, char **ret) {
                 return decode_gsm(bytes, ucs2_decode, ret);
         case ENCODING_DATE:
                 return decode_date(bytes, ret);
+        case ENCODING_IMSI:
+                return decode_imsi(bytes, ret);
         default:
                 return -EINVAL;
         }
@@ -351,6 +404,8 @@ static size_t digits_of(Encoding encoding, size_t size) {
                 return size;
         case ENCODING_UCS2:
                 return size / 2;
+        case ENCODING_IMSI:
+                return IMSI_DIGITS_MAX;
         default:
                 return 2 * size;
         }

@@ -66,6 +66,8 @@ static int parse_size(YamlNode node, Field *field, Failure *failure) {
         if (field->encoding == ENCODING_DATE && (minimum != maximum || (maximum != 3 && maximum != 4)))
                 return yaml_complain(node, failure,
                                      "expected a date of `length: 3` (YYMMDD) or 4 (YYYYMMDD)");
+        if (field->encoding == ENCODING_IMSI && (minimum != maximum || maximum != 9))
+                return yaml_complain(node, failure, "expected an IMSI of `length: 9`, as it is on the card");
         if (field->encoding == ENCODING_UCS2 && (minimum % 2 != 0 || maximum % 2 != 0))
                 return yaml_complain(node, failure,
                                      "expected an even number of bytes: UCS-2 has two a character");

@@ -7,7 +7,10 @@
 #include "card/refused.h"
 #include "card/transport.h"
 
-enum { ACCEPT_MAX = 16 };
+enum {
+        ACCEPT_MAX = 16,
+        TRIES_NOT_TOLD = 255, /* Session.tries_left: a card refused a secret and says no number */
+};
 
 typedef struct Step Step;
 typedef struct SecureMessaging SecureMessaging;
@@ -43,7 +46,7 @@ typedef struct Session {
         Span serial;
         uint64_t insertion;
         FailureKind kind;        /* of what goes wrong because the card refused it */
-        int tries_left;          /* what the card said when it refused a PIN; else -1 */
+        int tries_left;          /* what the card said when it refused a secret; -1: it refused none */
         SecureMessaging *secure; /* owned; NULL: in the clear */
 
         /* Reading only: a SELECT by name or from the MF that was the last one sent is not sent again. */

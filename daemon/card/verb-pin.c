@@ -14,12 +14,12 @@ static const char *try_word(int tries) {
         return tries == 1 ? "try" : "tries";
 }
 
-/* What a status word says about tries: 63CX, X left; 6983, none. */
+/* What a status word says about tries: 63CX, X left; 6983, and a SIM's 9840, none. */
 static int tries_of(uint16_t sw) {
         if ((sw & 0xFFF0) == 0x63C0)
                 return sw & 0x000F;
 
-        return sw == 0x6983 ? 0 : TRIES_UNKNOWN;
+        return sw == 0x6983 || sw == 0x9840 ? 0 : TRIES_UNKNOWN;
 }
 
 static uint8_t reference_of(const Call *call) {
@@ -56,7 +56,7 @@ static int refuse_to_present(Session *session, const Call *call, Span value, int
 
         if (session->refused && refused_contains(session->refused, session->serial, session->insertion,
                                                  reference_of(call), value)) {
-                session->tries_left = tries >= 0 ? tries : -1;
+                session->tries_left = tries >= 0 ? tries : TRIES_NOT_TOLD;
                 return failure_set(
                         failure, session->kind,
                         "This card has refused the value for reference %02X before, so it was not presented "
@@ -81,9 +81,11 @@ bool pin_tells_tries(const Step *step) {
         return step->arguments[PIN_TELLS_TRIES].number;
 }
 
-/* Whether a status word judges the value rather than the command: 6700, 6A8x, 6B00, 6Dxx, 6Exx do not. */
+/* Whether a status word judges the value rather than the command: 6700, 6A8x, 6B00, 6Dxx, 6Exx do not. 9804 and 9840
+ * are a SIM's (3GPP TS 51.011, 9.4.5). */
 static bool judges_value(uint16_t sw) {
-        return (sw & 0xFF00) == 0x6300 || sw == 0x6982 || sw == 0x6983 || sw == 0x6984;
+        return (sw & 0xFF00) == 0x6300 || sw == 0x6982 || sw == 0x6983 || sw == 0x6984 || sw == 0x9804 ||
+               sw == 0x9840;
 }
 
 static int complain_refused(Session *session, const Call *call, Span value, uint16_t sw, Failure *failure) {
@@ -94,7 +96,7 @@ static int complain_refused(Session *session, const Call *call, Span value, uint
                 return failure_set(failure, session->kind, "%s of reference %02X is answered %s",
                                    call->step->verb->name, reference_of(call), status_word_text(sw, buffer));
 
-        session->tries_left = tries >= 0 ? tries : -1;
+        session->tries_left = tries >= 0 ? tries : TRIES_NOT_TOLD;
         if (session->refused && refused_add(session->refused, session->serial, session->insertion,
                                             reference_of(call), value) == -ENOMEM)
                 return failure_no_memory(failure);

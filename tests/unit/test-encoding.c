@@ -99,6 +99,24 @@ START_TEST(a_date_is_a_day_of_the_calendar)
 }
 END_TEST
 
+/* 3GPP TS 31.102, 4.2.2 */
+START_TEST(an_imsi_has_its_length_and_its_parity_with_it)
+{
+        expect_both(ENCODING_IMSI, "262011234567890", 0, "082926102143658709");
+        expect_both(ENCODING_IMSI, "26201123456789", 0, "0821261021436587F9");
+        expect_both(ENCODING_IMSI, "2620112", 0,
+                    "04292610"
+                    "21FFFFFFFF");
+        expect_refused(ENCODING_IMSI, "26201", 0, -EINVAL);
+        expect_refused(ENCODING_IMSI, "2620112345678901", 0, -EINVAL);
+        expect_refused(ENCODING_IMSI, "26201123456789A", 0, -EINVAL);
+        expect_text(ENCODING_IMSI, "082126102143658709", NULL);
+        expect_text(ENCODING_IMSI, "072926102143658709", NULL);
+        expect_text(ENCODING_IMSI, "FFFFFFFFFFFFFFFFFF", NULL);
+        expect_text(ENCODING_IMSI, "0829261021", NULL);
+}
+END_TEST
+
 START_TEST(a_text_that_an_encoding_cannot_carry_is_refused)
 {
         expect_refused(ENCODING_HEX, "123", 0, -EINVAL);
@@ -146,7 +164,7 @@ START_TEST(a_sample_has_exactly_the_size_it_is_asked_for)
                         _cleanup_bytes_ Bytes bytes = {};
 
                         if ((encoding == ENCODING_DATE && size != 3 && size != 4) ||
-                            (encoding == ENCODING_UCS2 && size % 2 != 0))
+                            (encoding == ENCODING_IMSI) || (encoding == ENCODING_UCS2 && size % 2 != 0))
                                 continue;
 
                         ck_assert_ptr_nonnull(text);
@@ -164,6 +182,7 @@ int main(void) {
                 the_gsm_alphabet_has_its_own_order,
                 ucs_2_has_no_more_than_the_basic_plane,
                 a_date_is_a_day_of_the_calendar,
+                an_imsi_has_its_length_and_its_parity_with_it,
                 a_text_that_an_encoding_cannot_carry_is_refused,
                 padding_is_not_part_of_a_text,
                 bytes_that_are_no_text_are_refused,
