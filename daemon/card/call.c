@@ -164,6 +164,14 @@ static int encode_argument(const Step *step, size_t n, const ValueContext *conte
         return 0;
 }
 
+static bool step_has_key(const Step *step) {
+        for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
+                if (step->arguments[i].value && value_has_key(step->arguments[i].value))
+                        return true;
+
+        return false;
+}
+
 static void note_turns(const ValueContext *context, Call *call) {
         size_t depth = 0;
 
@@ -191,7 +199,10 @@ int call_encode(const Step *step, const ValueContext *context, Call *ret, Failur
         r = calls_encode(&step->done_if, context, &done_if, failure);
         ret->done_if = done_if.calls;
         ret->done_if_count = done_if.count;
-        return r;
+        if (r < 0 || !step->verb->check_call || (context->proving && step_has_key(step)))
+                return r;
+
+        return step->verb->check_call(ret, failure);
 }
 
 static int add_call(const Step *step, const ValueContext *context, void *userdata, Failure *failure) {

@@ -161,18 +161,18 @@ static int prove_written(Proof *proof, const PlanStage *stage, const Call *call,
         return compare(proof, stage, call, failure);
 }
 
-/* A secret that was changed is proven by use, the rest by reading it back. */
+/* What can be read is read back first; a secret that was changed is proven by use, which may open something else. */
 static int prove_write(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
         const Step *step = call->step;
         int r = 0;
 
+        if (!step_changes_secret(step) || step->verb->written >= 0)
+                r = prove_written(proof, stage, call, failure);
         for (int i = step_argument(step, ROLE_NEW, 0); r >= 0 && i >= 0;
              i = step_argument(step, ROLE_NEW, i + 1))
                 r = present(proof, stage, call, i, failure);
-        if (r < 0 || (step_changes_secret(step) && step->verb->written < 0))
-                return r;
 
-        return prove_written(proof, stage, call, failure);
+        return r;
 }
 
 /* A verb that presents a secret presents what the card has for it by now. */

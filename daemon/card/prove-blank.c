@@ -51,6 +51,8 @@ static bool sees(const Call *call, uint16_t call_file, const Call *write, uint16
         bool same_number = call->numbers[0] == write->numbers[0];
         bool looks = step->expect || wants_nothing(step);
 
+        if (step->verb->sees)
+                return looks && step->verb->sees(call, write);
         if (step->verb->run == verb_select)
                 return wants_nothing(step) && is_created(write, step, call_file);
         if (step->verb->run == verb_read_binary)

@@ -132,7 +132,7 @@ static void probe_run(void *userdata) {
         }
 
         probe_session(probe, session);
-        card_session_close(session, false);
+        card_session_close(session, probe->facts.opened);
 }
 
 static ReaderState probe_state(const Probe *probe) {

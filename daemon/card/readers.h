@@ -40,6 +40,7 @@ typedef struct CardFacts {
         Bytes serial; /* the chip's own number; empty where the profile has no `serial:` */
         Reads reads;  /* what else the profile's `serial:` keeps, for its values */
         bool blank;
+        bool opened; /* a key was presented to read all this: nothing of it may stay open */
 } CardFacts;
 
 void card_facts_done(CardFacts *facts);

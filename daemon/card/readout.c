@@ -11,6 +11,7 @@
 
 typedef struct Reading {
         Session session;
+        const KeyRing *keys;
         CardFacts facts;
         char *tried; /* entries of the type readout and why they did not fit, for people */
 } Reading;
@@ -91,7 +92,8 @@ static int read_step(const Step *step, const ValueContext *before, void *userdat
 static int read_steps(Reading *reading, const StepList *list, Bytes *kept, bool *held, uint16_t *sw,
                       Failure *failure) {
         Steps steps = { .reading = reading, .kept = kept, .held = true, .sw = *sw };
-        ValueContext context = { .serial = bytes_span(&reading->facts.serial),
+        ValueContext context = { .keys = reading->keys,
+                                 .serial = bytes_span(&reading->facts.serial),
                                  .reads = &reading->facts.reads };
         _cleanup_failure_ Failure why = {};
         int r;
@@ -252,7 +254,7 @@ static int read_card(Reading *reading, const Catalogue *catalogue, Span atr, Fai
         return 0;
 }
 
-int readout_card(const Catalogue *catalogue, const KeyRing *keys _unused_, Transport *transport, Span atr,
+int readout_card(const Catalogue *catalogue, const KeyRing *keys, Transport *transport, Span atr,
                  CardFacts *ret, Failure *failure) {
         _cleanup_(reading_done) Reading reading = {
                 .session = { .transport = transport,
@@ -260,11 +262,13 @@ int readout_card(const Catalogue *catalogue, const KeyRing *keys _unused_, Trans
                              .kind = FAILURE_UNKNOWN_CARD_TYPE,
                              .tries_left = -1,
                              .reuse_selection = true },
+                .keys = keys,
         };
         int r;
 
         transport_set_manner(transport, &(TransportManner){});
         r = read_card(&reading, catalogue, atr, failure);
+        ret->opened = reading.facts.opened = reading.session.opened;
         if (r < 0)
                 return r;
 

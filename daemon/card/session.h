@@ -49,6 +49,8 @@ typedef struct Session {
         int tries_left;          /* what the card said when it refused a secret; -1: it refused none */
         SecureMessaging *secure; /* owned; NULL: in the clear */
 
+        bool opened; /* a key was presented, so that something of the card may be open now */
+
         /* Reading only: a SELECT by name or from the MF that was the last one sent is not sent again. */
         bool reuse_selection;
         Bytes selection;

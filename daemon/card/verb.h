@@ -124,6 +124,10 @@ struct Verb {
         const VerbSecret *secret;
         /* Arguments that do not go together: complains. */
         int (*check)(const Step *step, Failure *failure);
+        /* The same once its values are known: a place_refuse(). */
+        int (*check_call)(const Call *call, Failure *failure);
+        /* A reading verb: whether it looks at what the write has written. Verbs on selected files have none. */
+        bool (*sees)(const Call *read, const Call *write);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
 };

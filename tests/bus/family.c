@@ -135,9 +135,13 @@ END_TEST
 START_TEST(a_wrong_key_ends_the_job_and_spoils_no_card)
 {
         const FamilyStory *story = &stories[_i];
-        Desk *desk = story_open_closed(1);
+        Desk *desk;
         char *job;
 
+        if (!story->wrong_keys) /* a blank of this family is shown no key of the ring */
+                return;
+
+        desk = story_open_closed(1);
         desk_write(desk, "config/key-ring.yaml", story->wrong_keys);
         ck_assert_int_eq(chmod(desk_path(desk, "config/key-ring.yaml"), 0600), 0);
         story_start(desk, 1);

@@ -11,8 +11,9 @@ typedef struct FamilyStory {
         const char *type;
         DeskManner manner;
         unsigned pulls[FAMILY_PULLS_MAX]; /* at which APDUs of a reissue the card is taken out; 0 ends them */
-        const char *wrong_keys;           /* a key ring's file in which the family's key is wrong */
-        uint16_t flip;                    /* a bit stored wrong: which file, and the byte */
+        const char *
+                wrong_keys; /* a key ring's file in which the family's key is wrong; NULL: none is shown to a blank */
+        uint16_t flip; /* a bit stored wrong: which file, and the byte */
         unsigned flip_offset;
 } FamilyStory;
 

@@ -73,13 +73,29 @@ static const Field fields[] = {
         { "iso7816", "number", "S0000042" },
 };
 
+static void append_list(sd_bus_message *message, const json_t *list) {
+        sd_bus_message_open_container(message, 'v', "as");
+        sd_bus_message_open_container(message, 'a', "s");
+        for (size_t i = 0; i < json_array_size(list); i++)
+                sd_bus_message_append(message, "s", json_string_value(json_array_get(list, i)));
+        sd_bus_message_close_container(message);
+        sd_bus_message_close_container(message);
+}
+
 /* Families have one record each: card-fixture's. */
 static void append_family_fields(sd_bus_message *message, const char *type) {
         json_t *record = fixture_fields(type), *value;
         const char *name;
 
-        json_object_foreach(record, name, value)
-                sd_bus_message_append(message, "{sv}", name, "s", json_string_value(value));
+        json_object_foreach(record, name, value) {
+                sd_bus_message_open_container(message, 'e', "sv");
+                sd_bus_message_append(message, "s", name);
+                if (json_is_string(value))
+                        sd_bus_message_append(message, "v", "s", json_string_value(value));
+                else
+                        append_list(message, value);
+                sd_bus_message_close_container(message);
+        }
 
         json_decref(record);
 }

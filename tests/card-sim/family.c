@@ -8,7 +8,9 @@
 
 #include "staff.h"
 
-static const Family *const families[] = { &family_usim, &family_sim };
+static const Family *const families[] = {
+        &family_usim, &family_sim, &family_mifare, &family_ultralight, &family_iso15693,
+};
 
 const Family *family_find(const char *kind) {
         for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)

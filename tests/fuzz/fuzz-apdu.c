@@ -95,7 +95,8 @@ static void read_one(const Catalogue *catalogue, const KeyRing *keys, Transport 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static Catalogue *catalogue; /* loaded once: the libFuzzer process is the fixture */
         static KeyRing *keys;
-        static const char *const types[] = { "staff-v1", "staff-v2", "iso7816", "usim", "sim" };
+        static const char *const types[] = { "staff-v1", "staff-v2",       "iso7816",    "usim",
+                                             "sim",      "mifare-classic", "ultralight", "iso15693" };
         _cleanup_(transport_freep) Transport *transport = NULL;
         Span rest = SPAN(data, size);
         uint8_t choice;

@@ -18,11 +18,19 @@ static const struct {
           " \"ki\": \"00112233445566778899AABBCCDDEEFF\", \"opc\": \"F0E1D2C3B4A5968778695A4B3C2D1E0F\"}" },
         { "sim", "262011234567890",
           "{\"acc\": \"0100\", \"spn\": \"Caf\u00e9 Net\", \"ki\": \"00112233445566778899AABBCCDDEEFF\"}" },
+        { "mifare-classic", "M0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"image\":"
+          " \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
+        { "ultralight", "T0000017",
+          "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\"}" },
+        { "iso15693", "L0000017",
+          "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
 };
 
 static const char key_ring[] = "staff-transport: \"3132333435363738\"\n"
                                "usim-adm: \"3132333435363738\"\n"
-                               "sim-adm: \"3132333435363738\"\n";
+                               "sim-adm: \"3132333435363738\"\n"
+                               "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n";
 
 static void must(bool condition, const char *what) {
         if (condition)
@@ -110,8 +118,10 @@ Catalogue *fixture_catalogue(void) {
         char *directory = fixture_directory();
         _cleanup_failure_ Failure failure = {};
         Catalogue *catalogue = NULL;
+        int r;
 
-        must(catalogue_load("/nonexistent", directory, &catalogue, &failure) == 0, failure_message(&failure));
+        r = catalogue_load("/nonexistent", directory, &catalogue, &failure);
+        must(r == 0, failure_message(&failure));
         fixture_directory_remove(directory);
         return catalogue;
 }

@@ -9,9 +9,9 @@ enum { FLIPS_MAX = 8 };
 
 typedef struct Family {
         const char *type;
-        bool t1;                       /* there are readers at APDU level for it */
-        const char *compared, *proven; /* fields, with blanks between them; proven: not verifiable, or used */
-        const char *key;               /* of the key ring */
+        bool t0, t1; /* the levels of the readers that there are for it: TPDU, APDU */
+        const char *compared, *proven; /* fields, with blanks between them; proven: not verifiable */
+        const char *key;               /* of the key ring, shown to a blank; or NULL */
         struct {
                 uint16_t id;
                 size_t offset;
@@ -21,6 +21,7 @@ typedef struct Family {
 
 static const Family families[] = {
         { .type = "usim",
+          .t0 = true,
           .t1 = true,
           .compared = "id imsi acc spn",
           .proven = "ki opc",
@@ -30,14 +31,30 @@ static const Family families[] = {
                      { 0x6F78, 1, "\"acc\"" },
                      { 0x6F46, 2, "\"spn\"" } } },
         { .type = "sim",
+          .t0 = true,
           .compared = "id acc spn",
           .proven = "ki",
           .key = "sim-adm",
           .flips = { { 0x6F07, 5, "\"id\"" }, { 0x6F78, 1, "\"acc\"" }, { 0x6F46, 2, "\"spn\"" } } },
+        { .type = "mifare-classic",
+          .t1 = true,
+          .compared = "id number holder image",
+          .flips = { { 4, 3, "\"id\"" },
+                     { 4, 9, "\"number\"" },
+                     { 5, 1, "\"holder\"" },
+                     { 8, 5, "\"image\"" } } },
+        { .type = "ultralight",
+          .t1 = true,
+          .compared = "id holder expiry",
+          .flips = { { 4, 3, "\"id\"" }, { 6, 0, "\"expiry\"" }, { 9, 1, "\"holder\"" } } },
+        { .type = "iso15693",
+          .t1 = true,
+          .compared = "id title checked",
+          .flips = { { 1, 3, "\"id\"" }, { 2, 0, "\"title\"" }, { 20, 2, "\"checked\"" } } },
 };
 
 static void expect_results(const json_t *report, const char *fields, const char *result) {
-        char *names = strdup(fields), *rest = names;
+        char *names = fields ? strdup(fields) : NULL, *rest = names;
 
         for (char *name; (name = strsep(&rest, " "));)
                 ck_assert_msg(streq(reported(report, name), result), "%s is %s, not %s", name,
@@ -65,7 +82,8 @@ START_TEST(a_blank_is_written_and_read_back)
 {
         const Family *family = &families[_i];
 
-        issue_whole(family, true);
+        if (family->t0)
+                issue_whole(family, true);
         if (family->t1)
                 issue_whole(family, false);
 }
@@ -75,8 +93,8 @@ START_TEST(a_card_pulled_at_any_apdu_is_finished_when_it_comes_back)
 {
         const Family *family = &families[_i];
 
-        finish_after_every_break(family->type, true, false, -1, false, NULL);
-        finish_after_every_break(family->type, true, true, -1, false, NULL);
+        finish_after_every_break(family->type, family->t0, false, -1, false, NULL);
+        finish_after_every_break(family->type, family->t0, true, -1, false, NULL);
         finish_after_every_break(family->type, !family->t1, true, -ECONNRESET, false, NULL);
         finish_after_every_break(family->type, !family->t1, true, -1, true, NULL);
 }
@@ -100,6 +118,11 @@ START_TEST(a_wrong_key_is_shown_once_and_never_again)
         json_t *report = NULL;
         unsigned shown;
         Desk desk;
+
+        if (!family->key) { /* a blank is shown no key of the ring */
+                fixture_directory_remove(directory);
+                return;
+        }
 
         desk_open(&desk, family->type, true);
         snprintf(ring, sizeof(ring), "%s: \"3030303030303030\"\n", family->key);
