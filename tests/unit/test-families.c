@@ -9,7 +9,7 @@ enum { FLIPS_MAX = 8 };
 
 typedef struct Family {
         const char *type;
-        bool t0, t1; /* the levels of the readers that there are for it: TPDU, APDU */
+        bool t0, t1;                   /* the levels of the readers that there are for it: TPDU, APDU */
         const char *compared, *proven; /* fields, with blanks between them; proven: not verifiable */
         const char *key;               /* of the key ring, shown to a blank; or NULL */
         struct {
