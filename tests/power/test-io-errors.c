@@ -11,6 +11,12 @@
 
 enum { ACTIONS = 24 };
 
+/* GDBM 1.23 does not release a block of memory where making a new file fails; asked by AddressSanitizer. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) {
+        return "leak:gdbm_fd_open\n";
+}
+
 /* By its name, with a sentence. */
 static void expect_failure(const Site *site, const Failure *failure) {
         if (failure->kind != FAILURE_STORE_FAILED)
@@ -107,7 +113,7 @@ static void work_under_each_fault(PowerFault fault, unsigned lasts, unsigned ste
 START_TEST(an_input_output_error_at_any_call_undoes_only_what_it_strikes)
 {
         work_under_each_fault((PowerFault){ .kinds = POWER_KINDS_CHANGE, .count = 1, .error = EIO }, ACTIONS,
-                              power_often(5, 1));
+                              power_often(9, 1));
 }
 END_TEST
 
@@ -122,28 +128,28 @@ START_TEST(a_full_disk_refuses_changes_until_there_is_room)
 {
         work_under_each_fault(
                 (PowerFault){ .kinds = POWER_KINDS_SPACE, .count = UINT64_MAX, .error = ENOSPC }, 6,
-                power_often(5, 1));
+                power_often(9, 1));
 }
 END_TEST
 
 START_TEST(a_disk_that_is_full_for_a_moment_harms_nothing)
 {
         work_under_each_fault((PowerFault){ .kinds = POWER_KINDS_SPACE, .count = 1, .error = ENOSPC },
-                              ACTIONS, power_often(5, 1));
+                              ACTIONS, power_often(9, 1));
 }
 END_TEST
 
 START_TEST(a_disk_that_breaks_refuses_changes_until_it_is_mended)
 {
         work_under_each_fault((PowerFault){ .kinds = POWER_KINDS_CHANGE, .count = UINT64_MAX, .error = EIO },
-                              6, power_often(5, 1));
+                              6, power_often(9, 1));
 }
 END_TEST
 
 START_TEST(a_write_that_does_only_a_part_harms_nothing)
 {
         work_under_each_fault((PowerFault){ .kinds = POWER_KIND(POWER_WRITE), .count = 1 }, ACTIONS,
-                              power_often(3, 1));
+                              power_often(7, 1));
 }
 END_TEST
 

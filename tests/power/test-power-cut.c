@@ -31,9 +31,9 @@ static Cuts cuts_new(uint64_t seed, Load *load) {
                 .site = site_new(seed),
                 .load = load,
                 .random = seed,
-                .all_below = power_often(16, 256),
+                .all_below = power_often(8, 256),
                 .random_states = power_often(2, 12),
-                .again = power_often(4, 400),
+                .again = power_often(2, 400),
         };
 }
 
@@ -234,7 +234,7 @@ static void expect_all_was_seen(const Disk *disk, const Site *site) {
 
 static void check_record(Cuts *cuts, const PowerRecord *record, const Site *origin) {
         _cleanup_(disk_freep) Disk *disk = disk_new(record);
-        size_t one_in = record->count / power_often(250, 1000000) + 1;
+        size_t one_in = record->count / power_often(150, 1000000) + 1;
 
         do {
                 if (power_random(&cuts->random) % one_in > 0)
@@ -327,7 +327,7 @@ START_TEST(what_is_served_after_a_kill_survives_a_power_cut)
         record_load(&origin, &load, power_often(60, 600), 0, &record);
         disk = disk_new(&record);
         while (disk_step(disk))
-                if (power_random(&cuts.random) % (record.count / power_often(5, 200) + 1) == 0) {
+                if (power_random(&cuts.random) % (record.count / power_often(4, 200) + 1) == 0) {
                         snprintf(cuts.site.where, sizeof(cuts.site.where), "killed before call %zu of %zu",
                                  disk_position(disk), record.count);
                         check_killed(&cuts, &record, disk);
