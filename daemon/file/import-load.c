@@ -34,7 +34,7 @@ static int add_entry(Span entry, void *userdata, Failure *failure) {
 
 static int put_text(Import *import, const char *key, Span text, Failure *failure) {
         import->records++;
-        return store_bulk_put(import->bulk, key, text, failure);
+        return import_putter_put(import->putter, key, text, failure);
 }
 
 static int put_decided(Import *import, const char *key, const ImportItem *item, const Record *record,
@@ -180,7 +180,7 @@ static int put_pages(Transfer *transfer, Failure *failure) {
                         return r;
 
                 snprintf(key, sizeof(key), "%.*s", (int) item.key.size, (const char *) item.key.data);
-                r = store_bulk_put(import->bulk, key, item.payload, failure);
+                r = import_putter_put(import->putter, key, item.payload, failure);
                 if (r < 0)
                         return r;
         }
@@ -214,6 +214,8 @@ static int load(Transfer *transfer, Failure *failure) {
         if (r >= 0)
                 r = sorter_new(directory, SORTER_MEMORY, &import->pages, failure);
         if (r >= 0)
+                r = import_putter_new(import->bulk, &import->putter, failure);
+        if (r >= 0)
                 r = load_records(transfer, failure);
         if (r < 0 || !import->changes)
                 return r;
@@ -221,15 +223,19 @@ static int load(Transfer *transfer, Failure *failure) {
         r = build_index(import, failure);
         if (r >= 0)
                 r = put_pages(transfer, failure);
+        if (r >= 0)
+                r = import_putter_end(import->putter, failure);
 
         return r < 0 ? r : store_bulk_sync(import->bulk, failure);
 }
 
 int import_load(Transfer *transfer, Failure *failure) {
+        Import *import = transfer->import;
         int r;
 
         r = load(transfer, failure);
-        import_free_sorters(transfer->import);
+        import->putter = import_putter_free(import->putter);
+        import_free_sorters(import);
         return r;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The lines of an import: read, parsed, checked, sealed, and into the sorter. Where they come faster than they are parsed,
  * a second thread parses every other batch of them. */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 
+#include "file/import-helper.h"
 #include "file/import.h"
 
 enum {
@@ -171,86 +170,6 @@ static void batch_parse(const Import *import, Batch *batch) {
         }
 }
 
-/* The second thread: parses one batch at a time. */
-typedef struct Helper {
-        const Import *import;
-        pthread_t thread;
-        pthread_mutex_t mutex;
-        pthread_cond_t changed;
-        bool started, stop;
-        Batch batch;
-        bool given, parsed; /* the batch is the helper's; it was parsed */
-} Helper;
-
-static void *helper_run(void *userdata) {
-        Helper *helper = userdata;
-
-        pthread_mutex_lock(&helper->mutex);
-        while (!helper->stop) {
-                if (!helper->given || helper->parsed) {
-                        pthread_cond_wait(&helper->changed, &helper->mutex);
-                        continue;
-                }
-
-                pthread_mutex_unlock(&helper->mutex);
-                batch_parse(helper->import, &helper->batch);
-                pthread_mutex_lock(&helper->mutex);
-                helper->parsed = true;
-                pthread_cond_signal(&helper->changed);
-        }
-
-        pthread_mutex_unlock(&helper->mutex);
-        return NULL;
-}
-
-/* Without a second thread everything is parsed here. */
-static void helper_start(Helper *helper) {
-        sigset_t all, before;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        helper->started = pthread_create(&helper->thread, NULL, helper_run, helper) == 0;
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        if (helper->started)
-                pthread_setname_np(helper->thread, "import");
-}
-
-static void helper_give(Helper *helper, Batch *batch) {
-        pthread_mutex_lock(&helper->mutex);
-        helper->batch = *batch;
-        *batch = (Batch){};
-        helper->given = true;
-        helper->parsed = false;
-        pthread_cond_signal(&helper->changed);
-        pthread_mutex_unlock(&helper->mutex);
-}
-
-/* The batch that it was given, parsed. */
-static void helper_take(Helper *helper, Batch *ret) {
-        pthread_mutex_lock(&helper->mutex);
-        while (!helper->parsed)
-                pthread_cond_wait(&helper->changed, &helper->mutex);
-
-        *ret = helper->batch;
-        helper->batch = (Batch){};
-        helper->given = false;
-        pthread_mutex_unlock(&helper->mutex);
-}
-
-static void helper_stop(Helper *helper) {
-        if (helper->started) {
-                pthread_mutex_lock(&helper->mutex);
-                helper->stop = true;
-                pthread_cond_signal(&helper->changed);
-                pthread_mutex_unlock(&helper->mutex);
-                pthread_join(helper->thread, NULL);
-        }
-
-        batch_done(&helper->batch);
-        pthread_cond_destroy(&helper->changed);
-        pthread_mutex_destroy(&helper->mutex);
-}
-
 typedef struct Reading {
         Transfer *transfer;
         Bytes rest; /* the beginning of a line whose end was not read yet */
@@ -258,17 +177,23 @@ typedef struct Reading {
         uint64_t lines; /* how many have begun before `rest` */
         uint64_t read;
         bool ended;
-        Helper helper;
+        ImportHelper *helper; /* NULL: none is needed yet, or there is none */
+        Batch given;          /* to the helper */
+        bool is_given;
+        Batch parsed[2]; /* in the order of their lines, not yet sorted */
 } Reading;
 
 static void reading_done(Reading *reading) {
-        helper_stop(&reading->helper);
+        import_helper_free(reading->helper);
+        batch_done(&reading->given);
+        batch_done(&reading->parsed[0]);
+        batch_done(&reading->parsed[1]);
         bytes_done(&reading->rest);
         bytes_done(&reading->buffer);
 }
 
 /* Into the sorter; the batch is empty then. */
-static int reading_sort(Reading *reading, Batch *batch, Failure *failure) {
+static int reading_sort_batch(Reading *reading, Batch *batch, Failure *failure) {
         Transfer *transfer = reading->transfer;
         Span rest = bytes_span(&batch->items);
         uint32_t sizes[3];
@@ -302,14 +227,37 @@ static int reading_sort(Reading *reading, Batch *batch, Failure *failure) {
         return 0;
 }
 
-static int reading_collect(Reading *reading, Failure *failure) {
-        _cleanup_(batch_done) Batch batch = {};
+static int reading_sort(Reading *reading, Failure *failure) {
+        for (size_t i = 0; i < ELEMENTS(reading->parsed); i++) {
+                int r = reading_sort_batch(reading, &reading->parsed[i], failure);
 
-        if (!reading->helper.given)
-                return 0;
+                if (r < 0)
+                        return r;
+        }
 
-        helper_take(&reading->helper, &batch);
-        return reading_sort(reading, &batch, failure);
+        return 0;
+}
+
+/* What the helper has parsed, and then `own`, which came after it, are the next to be sorted. */
+static int reading_collect(Reading *reading, Batch *own, Failure *failure) {
+        int r;
+
+        r = reading_sort(reading, failure);
+        if (r < 0)
+                return r;
+
+        if (reading->is_given)
+                import_helper_wait(reading->helper);
+
+        reading->is_given = false;
+        reading->parsed[0] = reading->given;
+        reading->given = (Batch){};
+        if (own) {
+                reading->parsed[1] = *own;
+                *own = (Batch){};
+        }
+
+        return 0;
 }
 
 static uint64_t count_lines(Span text) {
@@ -367,7 +315,9 @@ static int reading_fill(Reading *reading, Batch *batch, Failure *failure) {
                                 return 0;
 
                         /* Before what may be a long wait a line that is wrong is told of. */
-                        r = reading_collect(reading, failure);
+                        r = reading_collect(reading, NULL, failure);
+                        if (r >= 0)
+                                r = reading_sort(reading, failure);
                         if (r < 0)
                                 return r;
                 }
@@ -388,33 +338,36 @@ static int reading_fill(Reading *reading, Batch *batch, Failure *failure) {
         return 0;
 }
 
-/* A full batch goes to the second thread when that has nothing to do; else it is parsed here, and what the second thread
- * has comes first, as its lines do. */
-static int reading_batch(Reading *reading, Batch *batch, Failure *failure) {
-        Helper *helper = &reading->helper;
-        int r;
+static void parse_given(void *userdata) {
+        Reading *reading = userdata;
 
-        if (batch->text.size >= BATCH_SIZE && !helper->given) {
-                if (!helper->started)
-                        helper_start(helper);
-                if (helper->started) {
-                        helper_give(helper, batch);
-                        return 0;
+        batch_parse(reading->transfer->import, &reading->given);
+}
+
+/* Every other full batch goes to the helper; while that parses it, what was parsed before is sorted, and the next batch
+ * is parsed here. */
+static int reading_batch(Reading *reading, Batch *batch, Failure *failure) {
+        if (batch->text.size >= BATCH_SIZE && !reading->is_given) {
+                if (!reading->helper && import_helper_new(&reading->helper) < 0)
+                        reading->helper = NULL;
+
+                if (reading->helper) {
+                        reading->given = *batch;
+                        *batch = (Batch){};
+                        reading->is_given = true;
+                        import_helper_give(reading->helper, parse_given, reading);
+                        return reading_sort(reading, failure);
                 }
         }
 
         batch_parse(reading->transfer->import, batch);
-        r = reading_collect(reading, failure);
-        return r < 0 ? r : reading_sort(reading, batch, failure);
+        return reading_collect(reading, batch, failure);
 }
 
 int import_read(Transfer *transfer, Failure *failure) {
         _cleanup_(reading_done) Reading reading = { .transfer = transfer };
         int r;
 
-        reading.helper.import = transfer->import;
-        pthread_mutex_init(&reading.helper.mutex, NULL);
-        pthread_cond_init(&reading.helper.changed, NULL);
         r = sorter_new(store_directory(transfer->file->store), SORTER_MEMORY, &transfer->import->lines,
                        failure);
         if (r < 0)
@@ -433,5 +386,6 @@ int import_read(Transfer *transfer, Failure *failure) {
                         return r;
         }
 
-        return reading_collect(&reading, failure);
+        r = reading_collect(&reading, NULL, failure);
+        return r < 0 ? r : reading_sort(&reading, failure);
 }

@@ -13,6 +13,8 @@ enum {
         IMPORT_LINES_NAMED = 10, /* in one message */
 };
 
+typedef struct ImportPutter ImportPutter;
+
 /* Lines that are all wrong in the same way: the first of them, and how many there are. */
 typedef struct WrongLines {
         uint64_t lines[IMPORT_LINES_NAMED]; /* ascending */
@@ -35,11 +37,12 @@ struct Import {
 
         StoreSnapshot *
                 snapshot; /* what the import is held against, and what was changed since, in the store thread */
-        StoreBulk *bulk;  /* NULL: none was begun */
-        Sorter *entries;  /* of the index */
-        Sorter *pages;    /* of the index, as `lines` */
-        uint64_t records; /* of the new store */
-        bool changes;     /* it is not what the old one is */
+        StoreBulk *bulk;      /* NULL: none was begun */
+        ImportPutter *putter; /* while the bulk is filled */
+        Sorter *entries;      /* of the index */
+        Sorter *pages;        /* of the index, as `lines` */
+        uint64_t records;     /* of the new store */
+        bool changes;         /* it is not what the old one is */
         WrongLines twice, used, present, conflicts;
 };
 
@@ -100,6 +103,15 @@ int import_load(Transfer *transfer, Failure *failure);
 
 /* Takes over what was changed since the snapshot. STORE_FAILED where the import changes the same. Store thread. */
 int import_carry_over(Transfer *transfer, Failure *failure);
+
+/* --- import-put.c --- */
+
+/* Puts into the bulk, with a second thread that does the putting: nobody else may touch the bulk until
+ * import_putter_end(), or import_putter_free(). A failure may come with a later call. */
+int import_putter_new(StoreBulk *bulk, ImportPutter **ret, Failure *failure);
+ImportPutter *import_putter_free(ImportPutter *putter);
+int import_putter_put(ImportPutter *putter, const char *key, Span value, Failure *failure);
+int import_putter_end(ImportPutter *putter, Failure *failure);
 
 /* --- progress: what share each part of the work has, of the whole --- */
 

@@ -153,7 +153,7 @@ int issuance_parse_stored(const IssuanceContext *context, const char *key, Span 
         if (r == -EBADMSG)
                 return complain(key, "it is no JSON object.", failure);
         if (r >= 0)
-                r = record_from_json(stored.object, &record, &mistake);
+                r = record_take_json(TAKE_PTR(stored.object), &record, &mistake);
         if (r == -ENOMEM)
                 return failure_no_memory(failure);
         if (r < 0)
@@ -181,7 +181,7 @@ int issuance_parse_public(const char *key, Span text, Record **ret, json_t **ret
 
         r = stored_load(text, &stored);
         if (r >= 0)
-                r = record_from_json(stored.object, &record, NULL);
+                r = record_take_json(TAKE_PTR(stored.object), &record, NULL);
         if (r < 0)
                 return r == -ENOMEM ? r : -EBADMSG;
 
@@ -238,7 +238,7 @@ int issuance_parse_line(const IssuanceContext *context, Span text, Record **ret,
         if (sealed)
                 json_object_del(object, "sealed");
 
-        r = record_from_json(object, &record, failure);
+        r = record_take_json(TAKE_PTR(object), &record, failure);
         if (r >= 0 && sealed)
                 r = open_given(context, record, sealed, failure);
         if (r < 0)
@@ -282,11 +282,14 @@ static int seal_field(const IssuanceContext *context, const Record *record, cons
         return json_object_set_new(sealed, field, json_string(text)) < 0 ? failure_no_memory(failure) : 0;
 }
 
-/* Moves what is secret from `fields`, a shallow copy of the record's, to `sealed`. */
-static int seal_fields(const IssuanceContext *context, const Record *record, json_t *fields, json_t *sealed,
-                       Failure *failure) {
+/* The text of an object with what is secret; empty where nothing is. */
+static int seal_fields(const IssuanceContext *context, const Record *record, Bytes *ret, Failure *failure) {
+        _cleanup_json_ json_t *sealed = json_object();
         const char *field;
         json_t *value;
+
+        if (!sealed)
+                return failure_no_memory(failure);
 
         json_object_foreach(record->fields, field, value) {
                 int r;
@@ -297,11 +300,12 @@ static int seal_fields(const IssuanceContext *context, const Record *record, jso
                 r = seal_field(context, record, field, value, sealed, failure);
                 if (r < 0)
                         return r;
-
-                json_object_del(fields, field);
         }
 
-        return 0;
+        if (json_object_size(sealed) == 0)
+                return 0;
+
+        return json_text_append(ret, sealed) < 0 ? failure_no_memory(failure) : 0;
 }
 
 /* INVALID_ARGS where the record in the clear is larger than it may be; `stored` is at least as long as that. */
@@ -322,27 +326,35 @@ static int check_size(const Record *record, const char *stored, size_t headroom,
                            "The record with its history is too large: it may have %zu bytes.", limit);
 }
 
+typedef struct Public {
+        const IssuanceContext *context;
+        const char *type;
+} Public;
+
+static bool is_public(const char *field, void *userdata) {
+        const Public *public = userdata;
+
+        return !issuance_fields_is_secret(public->context->fields, public->type, field);
+}
+
 int issuance_format_stored(const IssuanceContext *context, const Record *record, size_t headroom, char **ret,
                            Failure *failure) {
-        _cleanup_json_ json_t *object = record_to_json(record), *fields = json_copy(record->fields),
-                              *sealed = json_object();
+        Public public = { .context = context, .type = record->type };
+        _cleanup_bytes_ Bytes sealed = {}, bytes = {};
         _cleanup_string_erase_ char *text = NULL;
         int r;
 
-        if (!object || !fields || !sealed)
-                return failure_no_memory(failure);
-
-        r = seal_fields(context, record, fields, sealed, failure);
+        r = seal_fields(context, record, &sealed, failure);
         if (r < 0)
                 return r;
 
-        if (json_object_size(sealed) > 0 &&
-            (json_object_set(object, "fields", fields) < 0 || json_object_set(object, "sealed", sealed) < 0))
+        r = record_append_text(&bytes, record, is_public, &public, bytes_span(&sealed));
+        if (r >= 0)
+                r = bytes_append_byte(&bytes, '\0');
+        if (r < 0)
                 return failure_no_memory(failure);
 
-        text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-        if (!text)
-                return failure_no_memory(failure);
+        text = (char *) TAKE_PTR(bytes.data);
 
         r = check_size(record, text, headroom, failure);
         if (r < 0)

@@ -115,9 +115,8 @@ int store_bulk_changed(StoreBulk *bulk, StoreEach each, void *userdata, Failure 
 
 /* From here on the new file is the content. */
 static void take_over(Store *store, const Current *current, Table *table, Layer *active) {
-        table_close(store->table);
+        store_change_table(store, table);
         layer_unref(store->active);
-        store->table = table;
         store->active = active;
         store->frozen = layer_unref(store->frozen);
         store->current = *current;

@@ -19,9 +19,9 @@ struct Checkpoint {
         Current current;      /* before; in the end after */
         uint64_t to;          /* the last change set that it takes in */
         uint32_t first_after; /* the segment that follows it */
-        uint32_t spare_number;
-        bool distrusted, pinned;
-        Segment *spare;
+        bool distrusted, pinned, no_spare;
+        _Atomic(Segment *) spare; /* made ahead; the store takes it, or the checkpoint's end */
+        Table *retired;
         Table *target; /* the idle file, written */
         Layer *layer;  /* what is to be put into it next */
         Table *table;  /* the new current file */
@@ -32,7 +32,8 @@ struct Checkpoint {
 static void checkpoint_free(Checkpoint *checkpoint) {
         store_place_unref(checkpoint->place);
         segment_ranges_done(&checkpoint->ranges);
-        segment_close(checkpoint->spare);
+        segment_close(atomic_load(&checkpoint->spare));
+        table_close(checkpoint->retired);
         table_close(checkpoint->target);
         table_close(checkpoint->table);
         layer_unref(checkpoint->layer);
@@ -41,6 +42,27 @@ static void checkpoint_free(Checkpoint *checkpoint) {
 }
 DEFINE_CLEANUP(Checkpoint *, checkpoint_free)
 
+/* So that a commit never waits for a new segment, there is always one ahead. When it was taken, another is made; where
+ * that fails the store makes it itself, and says why it cannot. */
+static void make_spare(Checkpoint *checkpoint) {
+        StorePlace *place = checkpoint->place;
+        Segment *spare = NULL;
+
+        if (atomic_load(&checkpoint->spare) || checkpoint->no_spare)
+                return;
+
+        if (segment_create(place->descriptor, place->directory, place->name,
+                           atomic_fetch_add(&place->last_number, 1) + 1, place->segment_size, 0, &spare,
+                           NULL) < 0)
+                checkpoint->no_spare = true;
+        atomic_store(&checkpoint->spare, spare);
+}
+
+static int on_progress(double progress _unused_, void *userdata, Failure *failure _unused_) {
+        make_spare(userdata);
+        return 0;
+}
+
 /* What is not whole is never copied; that is known when the copy was read. */
 static int verify_copy(Checkpoint *checkpoint, const char *from, const char *path, Failure *failure) {
         _cleanup_(table_closep) Table *copy = NULL;
@@ -48,7 +70,7 @@ static int verify_copy(Checkpoint *checkpoint, const char *from, const char *pat
 
         r = table_open(path, TABLE_READ, false, &copy, NULL);
         if (r >= 0)
-                r = table_verify(copy, NULL, NULL, NULL);
+                r = table_verify(copy, on_progress, checkpoint, NULL);
         if (r >= 0)
                 return 0;
 
@@ -60,6 +82,7 @@ static int verify_copy(Checkpoint *checkpoint, const char *from, const char *pat
 /* The idle file anew, as a copy of the current one. */
 static int make_copy(Checkpoint *checkpoint, const char *path, Failure *failure) {
         _cleanup_free_ char *from = store_place_table_path(checkpoint->place, checkpoint->current.letter);
+        const CopyProgress progress = { .call = on_progress, .userdata = checkpoint };
         _cleanup_close_ int source = -1, descriptor = -1;
         int r;
 
@@ -80,7 +103,7 @@ static int make_copy(Checkpoint *checkpoint, const char *path, Failure *failure)
                 return failure_set_errno(failure, FAILURE_STORE_FAILED, errno,
                                          "%s cannot be made; check the disk and its free space", path);
 
-        r = store_copy_file(source, from, descriptor, NULL, failure);
+        r = store_copy_file(source, from, descriptor, &progress, failure);
         if (r >= 0)
                 r = store_place_sync(checkpoint->place, failure);
 
@@ -117,10 +140,12 @@ static int put_layer(Checkpoint *checkpoint, Failure *failure) {
         if (!entries)
                 return failure_no_memory(failure);
 
-        for (size_t i = 0; r >= 0 && i < layer_count(checkpoint->layer); i++)
+        for (size_t i = 0; r >= 0 && i < layer_count(checkpoint->layer); i++) {
+                make_spare(checkpoint);
                 r = entries[i]->removed ? table_delete(checkpoint->target, entries[i]->key, failure)
                                         : table_put(checkpoint->target, entries[i]->key,
                                                     SPAN(entries[i]->value, entries[i]->size), failure);
+        }
 
         layer_clear(checkpoint->layer);
         return r;
@@ -222,15 +247,12 @@ static int checkpoint_perform(Checkpoint *checkpoint, Failure *failure) {
 
 static void *checkpoint_thread(void *userdata) {
         Checkpoint *checkpoint = userdata;
-        const StorePlace *place = checkpoint->place;
 
-        /* Without a spare the store makes its next segment itself, when it needs it. */
-        if (checkpoint->spare_number > 0)
-                (void) segment_create(place->descriptor, place->directory, place->name,
-                                      checkpoint->spare_number, place->segment_size, 0, &checkpoint->spare,
-                                      NULL);
-
+        /* As long as it is open the file cannot be written. */
+        checkpoint->retired = table_close(checkpoint->retired);
+        make_spare(checkpoint);
         checkpoint->result = checkpoint_perform(checkpoint, &checkpoint->failure);
+        make_spare(checkpoint);
         atomic_store(&checkpoint->ended, true);
         return NULL;
 }
@@ -319,9 +341,7 @@ int store_checkpoint_begin(Store *store, Failure *failure) {
         if (!checkpoint || freeze(store) < 0)
                 return failure_no_memory(failure);
 
-        if (!store->spare)
-                checkpoint->spare_number = ++store->last_number;
-
+        checkpoint->retired = TAKE_PTR(store->retired);
         r = start_thread(checkpoint);
         if (r < 0)
                 return failure_set_errno(failure, FAILURE_STORE_FAILED, r, "No thread can be started");
@@ -335,19 +355,22 @@ bool store_checkpoint_runs(const Store *store) {
 }
 
 /* The store may have needed its next segment, and made it, before this one was ready. */
-static void take_spare(Store *store, Checkpoint *checkpoint) {
-        if (!checkpoint->spare)
-                return;
+static Segment *take_spare(Store *store, Checkpoint *checkpoint) {
+        Segment *spare = atomic_exchange(&checkpoint->spare, NULL);
 
-        if (store->spare || segment_number(store->segment) > segment_number(checkpoint->spare))
-                segment_remove(store->place, segment_number(checkpoint->spare));
-        else
-                store->spare = TAKE_PTR(checkpoint->spare);
+        if (!spare || !store->segment || segment_number(store->segment) < segment_number(spare))
+                return spare;
+
+        segment_remove(store->place, segment_number(spare));
+        return segment_close(spare);
+}
+
+Segment *store_checkpoint_take_spare(Store *store) {
+        return store->checkpoint ? take_spare(store, store->checkpoint) : NULL;
 }
 
 static void take_over(Store *store, Checkpoint *checkpoint) {
-        table_close(store->table);
-        store->table = TAKE_PTR(checkpoint->table);
+        store_change_table(store, TAKE_PTR(checkpoint->table));
         store->frozen = layer_unref(store->frozen);
         store->distrusted = false;
         store->retry_size = 0;
@@ -361,7 +384,8 @@ int store_checkpoint_end(Store *store, bool wait, Failure *failure) {
 
         checkpoint = TAKE_PTR(store->checkpoint);
         pthread_join(checkpoint->thread, NULL);
-        take_spare(store, checkpoint);
+        if (!store->spare)
+                store->spare = take_spare(store, checkpoint);
         store->current = checkpoint->current;
         if (checkpoint->result >= 0) {
                 take_over(store, checkpoint);

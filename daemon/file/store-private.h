@@ -18,7 +18,8 @@ typedef struct StorePlace {
         char *name;
         int descriptor; /* the directory's */
         uint64_t segment_size;
-        atomic_uint newest; /* the number of the log segment in use */
+        atomic_uint newest;      /* the number of the log segment in use */
+        atomic_uint last_number; /* the highest that was given to one */
         atomic_int pins
                 [2]; /* how many snapshots read NAME.a.gdbm, NAME.b.gdbm; only the current one gets new ones */
 } StorePlace;
@@ -40,7 +41,9 @@ struct Store {
         StorePlace *place;
         int lock;
         Current current;
-        Table *table;   /* the current file, for reading */
+        Table *table; /* the current file, for reading */
+        Table *retired; /* the one before, which is still open: a checkpoint closes it, since that takes long where much
+                         * of it was read */
         Layer *frozen;  /* what a checkpoint is writing; immutable; NULL: nothing */
         Layer *active;  /* what was committed since */
         Layer *pending; /* what was applied and is not committed */
@@ -51,7 +54,6 @@ struct Store {
         Segment *segment;              /* takes the next frames; NULL: one must be made first */
         Segment *spare;                /* the one after it; NULL: none is made yet */
         SegmentRanges ranges;          /* of every segment that is there, the present one last */
-        uint32_t last_number;
         Checkpoint *checkpoint;
         uint64_t retry_size; /* of the active layer, from which on the next checkpoint is tried */
         bool distrusted;     /* damage was met in the current file: it must not be copied */
@@ -119,6 +121,9 @@ int segment_ranges_replay(const StorePlace *place, const SegmentRanges *ranges, 
 /* Makes the next segment the present one, with room for at least `size` bytes. */
 int store_rotate(Store *store, uint64_t size, Failure *failure);
 
+/* Reads from another file from here on. */
+void store_change_table(Store *store, Table *table);
+
 /* Writes NAME.current anew, for what it says of the log. Not while a checkpoint runs. */
 int store_tell_current(Store *store, Failure *failure);
 
@@ -136,6 +141,9 @@ int store_checkpoint_begin(Store *store, Failure *failure);
 /* Takes over what one that has ended has brought; with `wait` it is waited for. Its failure is logged, and given. */
 int store_checkpoint_end(Store *store, bool wait, Failure *failure);
 bool store_checkpoint_runs(const Store *store);
+
+/* The segment that it has made ahead, if it has; the caller owns it. */
+Segment *store_checkpoint_take_spare(Store *store);
 
 /* --- store-damage.c --- */
 

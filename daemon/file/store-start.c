@@ -79,16 +79,19 @@ static int store_create(Store *store, Failure *failure) {
 static int is_fresh(Store *store, bool *ret, Failure *failure) {
         _cleanup_(segment_ranges_done) SegmentRanges ranges = {};
         _cleanup_(table_closep) Table *table = NULL;
+        uint32_t last_number;
         int r;
 
         *ret = false;
         if (table_is_there(store->place, 'b'))
                 return 0;
 
-        r = segment_ranges_find(store->place, &(Current){ .applied = UINT64_MAX }, &ranges,
-                                &store->last_number, failure);
+        r = segment_ranges_find(store->place, &(Current){ .applied = UINT64_MAX }, &ranges, &last_number,
+                                failure);
         if (r < 0)
                 return r;
+
+        atomic_store(&store->place->last_number, last_number);
 
         if (table_is_there(store->place, 'a') &&
             (open_table(store->place, 'a', &table, NULL) < 0 || table_state(table)->keys > 0 ||
@@ -203,11 +206,14 @@ static int load_change(const FrameInfo *frame _unused_, const char *key, const S
 
 static int store_load_log(Store *store, Failure *failure) {
         uint64_t applied = store->current.applied, last;
+        uint32_t last_number;
         int r;
 
-        r = segment_ranges_find(store->place, &store->current, &store->ranges, &store->last_number, failure);
+        r = segment_ranges_find(store->place, &store->current, &store->ranges, &last_number, failure);
         if (r < 0)
                 return r;
+
+        atomic_store(&store->place->last_number, last_number);
 
         last = store->ranges.count > 0 ? store->ranges.items[store->ranges.count - 1].last : 0;
         store->count = table_state(store->table)->keys;

@@ -35,7 +35,9 @@ struct StoreThread {
         Queue results;
         bool stop;
         int wake_main;
-        size_t pending; /* main thread only: submitted, and `done` not yet begun */
+        size_t pending;  /* main thread only: submitted, and `done` not yet begun */
+        bool delivering; /* main thread only */
+        Queue held;      /* main thread only: submitted by a `done` */
 };
 
 static void queue_append(Queue *queue, Item *item) {
@@ -132,11 +134,20 @@ static void *run_groups(void *userdata) {
         }
 }
 
-/* Calls what has come back so far. */
+static void hand_over(StoreThread *thread, Queue *tasks) {
+        pthread_mutex_lock(&thread->mutex);
+        queue_move(&thread->tasks, tasks);
+        pthread_cond_signal(&thread->wake);
+        pthread_mutex_unlock(&thread->mutex);
+}
+
+/* Calls what has come back so far. What that submits is handed over at once in the end: else the first of it would be
+ * a group of its own, with a sync of its own. */
 static void deliver(StoreThread *thread) {
         Queue results;
         Item *item;
 
+        thread->delivering = true;
         queue_reset(&results);
         pthread_mutex_lock(&thread->mutex);
         queue_move(&results, &thread->results);
@@ -152,6 +163,10 @@ static void deliver(StoreThread *thread) {
 
                 current->task.done(current->task.userdata);
         }
+
+        thread->delivering = false;
+        if (thread->held.first)
+                hand_over(thread, &thread->held);
 }
 
 static int on_results(sd_event_source *source _unused_, int descriptor, uint32_t events _unused_,
@@ -201,6 +216,7 @@ int store_thread_new(sd_event *event, StoreThread **ret) {
         thread->event = sd_event_ref(event);
         queue_reset(&thread->tasks);
         queue_reset(&thread->results);
+        queue_reset(&thread->held);
         pthread_mutex_init(&thread->mutex, NULL);
         pthread_cond_init(&thread->wake, NULL);
         thread->wake_main = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -219,6 +235,7 @@ int store_thread_new(sd_event *event, StoreThread **ret) {
 }
 
 int store_thread_submit(StoreThread *thread, const StoreTask *task) {
+        Queue tasks;
         Item *item;
 
         item = new0(Item, 1);
@@ -227,10 +244,14 @@ int store_thread_submit(StoreThread *thread, const StoreTask *task) {
 
         item->task = *task;
         thread->pending++;
-        pthread_mutex_lock(&thread->mutex);
-        queue_append(&thread->tasks, item);
-        pthread_cond_signal(&thread->wake);
-        pthread_mutex_unlock(&thread->mutex);
+        if (thread->delivering) {
+                queue_append(&thread->held, item);
+                return 0;
+        }
+
+        queue_reset(&tasks);
+        queue_append(&tasks, item);
+        hand_over(thread, &tasks);
         return 0;
 }
 

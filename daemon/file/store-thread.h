@@ -12,12 +12,13 @@ typedef struct Store Store;
 typedef struct StoreThread StoreThread;
 
 typedef struct StoreTask {
-        void (*run)(void *userdata);  /* store thread: fetches, applies; does not commit */
-        void (*done)(void *userdata); /* main thread, once what the group has changed is durable, or is not: then */
-        Failure *failure;             /* is set for every task of the group that has changed or seen that store */
-        Store *store;                 /* the store that `run` touches */
+        void (*run)(void *userdata); /* store thread: fetches, applies; does not commit */
+        void (*done)(
+                void *userdata); /* main thread, once what the group has changed is durable, or is not: then */
+        Failure *failure;        /* is set for every task of the group that has changed or seen that store */
+        Store *store;            /* the store that `run` touches */
         void *userdata;
-        bool alone;                   /* long work, that no other task's answer may wait for: a group of its own */
+        bool alone; /* long work, that no other task's answer may wait for: a group of its own */
 } StoreTask;
 
 int store_thread_new(sd_event *event, StoreThread **ret);

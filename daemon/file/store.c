@@ -37,6 +37,7 @@ static int store_lock(Store *store, Failure *failure) {
 static Store *store_free(Store *store) {
         store_bulk_orphan(store->bulk);
         table_close(store->table);
+        table_close(store->retired);
         layer_unref(store->frozen);
         layer_unref(store->active);
         layer_unref(store->pending);
@@ -254,7 +255,7 @@ int store_apply(Store *store, const StoreChange *changes, size_t count, Failure 
 int store_rotate(Store *store, uint64_t size, Failure *failure) {
         StorePlace *place = store->place;
         uint64_t wanted = MAX_OF(size, place->segment_size);
-        Segment *segment = TAKE_PTR(store->spare);
+        Segment *segment = store->spare ? TAKE_PTR(store->spare) : store_checkpoint_take_spare(store);
         bool last = !store->segment || segment_is_broken(store->segment);
         int r = 0;
 
@@ -266,12 +267,12 @@ int store_rotate(Store *store, uint64_t size, Failure *failure) {
         }
 
         if (!segment)
-                r = segment_create(place->descriptor, place->directory, place->name, store->last_number + 1,
-                                   wanted, last ? store->committed + 1 : 0, &segment, failure);
+                r = segment_create(place->descriptor, place->directory, place->name,
+                                   atomic_fetch_add(&place->last_number, 1) + 1, wanted,
+                                   last ? store->committed + 1 : 0, &segment, failure);
         if (r < 0)
                 return r;
 
-        store->last_number = MAX_OF(store->last_number, segment_number(segment));
         if (segment_ranges_add(&store->ranges, segment_number(segment)) < 0) {
                 segment_close(segment);
                 return failure_no_memory(failure);
@@ -281,6 +282,12 @@ int store_rotate(Store *store, uint64_t size, Failure *failure) {
         store->segment = segment;
         atomic_store(&place->newest, segment_number(segment));
         return 0;
+}
+
+void store_change_table(Store *store, Table *table) {
+        table_close(store->retired);
+        store->retired = store->table;
+        store->table = table;
 }
 
 int store_tell_current(Store *store, Failure *failure) {

@@ -76,6 +76,26 @@ static uint64_t value_check(const char *key, Span value) {
         return XXH3_64bits_withSeed(value.data, value.size, XXH3_64bits(key, strlen(key)));
 }
 
+/* "\n" and the digits; by hand, since it is done for each value that is read. */
+static void check_format(uint64_t check, char ret[static CHECK_SIZE]) {
+        ret[0] = '\n';
+        for (int i = CHECK_SIZE - 1; i > 0; i--, check >>= 4)
+                ret[i] = "0123456789abcdef"[check & 0xF];
+}
+
+/* Whether the datum ends with the check of what stands before it. */
+static bool check_fits(const char *key, const datum *value) {
+        char expected[CHECK_SIZE];
+        size_t size;
+
+        if (value->dsize < CHECK_SIZE)
+                return false;
+
+        size = (size_t) value->dsize - CHECK_SIZE;
+        check_format(value_check(key, SPAN(value->dptr, size)), expected);
+        return memcmp(value->dptr + size, expected, CHECK_SIZE) == 0;
+}
+
 static bool check_parse(const datum *value, uint64_t *ret) {
         const char *text = value->dptr + value->dsize - CHECK_SIZE;
 
@@ -107,17 +127,14 @@ static int table_fetch_datum(Table *table, const char *key, datum *ret, Failure 
 }
 
 int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
-        uint64_t check;
         datum value;
-        Span span;
         int r;
 
         r = table_fetch_datum(table, key, &value, failure);
         if (r < 0)
                 return r;
 
-        span = SPAN(value.dptr, (size_t) MAX_OF(value.dsize - CHECK_SIZE, 0));
-        if (!check_parse(&value, &check) || check != value_check(key, span)) {
+        if (!check_fits(key, &value)) {
                 datum_erase(&value);
                 return table_damaged(table, "a value does not fit its check", failure);
         }
@@ -125,7 +142,7 @@ int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
         /* GDBM's memory becomes the caller's: no second copy. */
         bytes_done(ret);
         *ret = (Bytes){ .data = (uint8_t *) value.dptr,
-                        .size = span.size,
+                        .size = (size_t) value.dsize - CHECK_SIZE,
                         .allocated = (size_t) value.dsize };
         return 0;
 }
@@ -161,17 +178,15 @@ static int table_forget(Table *table, const char *key, Failure *failure) {
 static int table_store(Table *table, const char *key, Span value, int flag, uint64_t *ret_check,
                        Failure *failure) {
         _cleanup_bytes_ Bytes content = {};
-        char check[CHECK_SIZE + 1];
         int r;
 
         *ret_check = value_check(key, value);
-        snprintf(check, sizeof(check), "\n%016" PRIx64, *ret_check);
         if (bytes_append_fill(&content, 0, value.size + CHECK_SIZE) < 0 || content.size > INT_MAX)
                 return failure_no_memory(failure);
 
         if (value.size > 0)
                 memcpy(content.data, value.data, value.size);
-        memcpy(content.data + value.size, check, CHECK_SIZE);
+        check_format(*ret_check, (char *) content.data + value.size);
         r = gdbm_store(table->gdbm, datum_of_key(key),
                        (datum){ .dptr = (char *) content.data, .dsize = (int) content.size }, flag);
         if (r < 0)

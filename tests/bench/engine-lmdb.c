@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* LMDB with no flag, which is durable: each commit syncs. Threads that write wait for each other in mdb_txn_begin(). */
+/* LMDB with no flag, which is durable: each commit syncs. Threads that write wait for each other in
+ * mdb_txn_begin(). */
 #include <lmdb.h>
 
 #include "tests/bench/engine.h"

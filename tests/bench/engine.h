@@ -15,8 +15,8 @@ typedef struct Engine {
         void *(*open)(const char *directory, unsigned threads);
         void (*close)(void *engine);
 
-        /* The way that loads fastest: records 0 to count - 1 of version 0, into an engine with none. Opens and closes by
-         * itself; returns after how many ms all was durable. */
+        /* The way that loads fastest: records 0 to count - 1 of version 0, into an engine with none. Opens and
+         * closes by itself; returns after how many ms all was durable. */
         double (*load)(const char *directory, uint64_t count);
 
         /* A copy of the value, of RECORD_SIZE bytes. */

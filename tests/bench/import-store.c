@@ -54,6 +54,7 @@ static void import(IssuanceFile *file, sd_event *event, const char *path, double
 }
 
 double store_import(const char *directory, const char *path) {
+        static const IssuanceField public[] = { { .type = "staff", .name = "holder" } };
         _cleanup_failure_ Failure failure = {};
         IssuanceFields *fields = NULL;
         StoreThread *thread = NULL;
@@ -64,7 +65,7 @@ double store_import(const char *directory, const char *path) {
 
         keys = make_keys(directory);
         if (sd_event_new(&event) < 0 || store_thread_new(event, &thread) < 0 ||
-            issuance_fields_new(NULL, 0, &fields) < 0)
+            issuance_fields_new(public, ELEMENTS(public), &fields) < 0)
                 die("no store thread");
 
         check(issuance_file_open(thread, directory, keys, fields, &file, &failure), &failure);

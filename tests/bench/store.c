@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The store beside SQLite (WAL, synchronous=FULL), LMDB (durable) and plain GDBM with gdbm_sync(): the same records
- * (512 bytes), the same folder, in turns within one run. What is compared:
+/* The store beside SQLite (WAL, synchronous=FULL), LMDB (durable) and plain GDBM with gdbm_sync(): the same
+ * records (512 bytes), the same folder, in turns within one run. What is compared:
  *
- * update          One durable update after the other. All of them sync once for each; GDBM alone does not survive a
- *                 crash in the middle.
- * update-16       16 in flight, as each one's users have them. Ours: 16 tasks of the store thread, which its group
- *                 commit answers together. The others: 16 threads, each with a connection and a durable transaction of
- *                 its own, since none of them shares a sync between transactions.
+ * update          One durable update after the other. All of them sync once for each; GDBM alone does not
+ *                 survive a crash in the middle.
+ * update-16       16 in flight, as each one's users have them. Ours: 16 tasks of the store thread, which its
+ *                 group commit answers together. The others: 16 threads, each with a connection and a durable
+ *                 transaction of its own, since none of them shares a sync between transactions.
  * update-group    16 changes in one transaction, for a program that could group by itself what is its own.
- * lookup          Records at random by their keys, out of warm files, each copied out, on one thread. LMDB's read
- *                 transaction is renewed and SQLite's statement reset for each, since a lookup must see what was
- *                 committed before it. Ours verifies each value's checksum, the others have none.
- * load            All records into an empty one, durable at the end. The others are given them in the order of their
- *                 keys, which is the best that they can get; ours sorts into its own order first, within the time. What
- *                 ours does afterwards in the background, the copy to its second file, is not in it.
- * import          The same from a file of JSON Lines in random order, through the issuance file's import, which checks
- *                 every record and makes its index; no field is secret or searched for. SQLite: each line parsed by the
- *                 same library, and inserted.
- * import-memory   The highest RssAnon (memory that is not pages of files) while importing, each in a process of its own.
- * start           open() and the first lookup after a kill -9 right after 40,000 updates in one commit, which leave the
- *                 log (SQLite: the WAL) full. LMDB has no log.
- * size            Bytes on the disk after loading and closing. Ours keeps two files, so that one is always whole.
- * longest         The longest time that a change of 16 records took, from the first apply to the end of the commit,
- *                 while checkpoints ran all the time; beside it the longest fdatasync() of a bare file to which the same
- *                 bytes are appended.
+ * lookup          Records at random by their keys, out of warm files, each copied out, on one thread. LMDB's
+ *                 read transaction is renewed and SQLite's statement reset for each, since a lookup must see
+ *                 what was committed before it. Ours verifies each value's checksum, the others have none.
+ * load            All records into an empty one, durable at the end. The others are given them in the order of
+ *                 their keys, which is the best that they can get; ours sorts into its own order first, within
+ *                 the time. What ours does afterwards in the background, the copy to its second file, is not
+ *                 in it.
+ * import          The same from a file of JSON Lines in random order, through the issuance file's import,
+ *                 which checks every record and makes its index; no field is secret or searched for. SQLite:
+ *                 each line parsed by the same library, and inserted.
+ * import-memory   The highest RssAnon (memory that is not pages of files) while importing, each in a process
+ *                 of its own.
+ * start           open() and the first lookup after a kill -9 right after 40,000 updates in one commit, which
+ *                 leave the log (SQLite: the WAL) full. LMDB has no log.
+ * size            Bytes on the disk after loading and closing. Ours keeps two files, so that one is always
+ *                 whole.
+ * longest         The longest time that a change of 16 records took, from the first apply to the end of the
+ *                 commit, while checkpoints ran all the time; beside it the longest fdatasync() of a bare file
+ *                 to which the same bytes are appended.
  * memory          RssAnon of a process after 100,000 random lookups and 20,000 updates.
  *
- * Arguments choose some of these; BENCH_RECORDS how many records ("100000 1000000"); TMPDIR, else ICREISSUE_BUILD, where
- * they lie: on a disk, or nothing here means anything. */
+ * Arguments choose some of these; BENCH_RECORDS how many records ("100000 1000000"); BENCH_REFERENCES what
+ * they are compared with ("sqlite-wal-full lmdb gdbm-sync"); TMPDIR, else ICREISSUE_BUILD, where they lie: on
+ * a disk, or nothing here means anything. */
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -432,6 +436,12 @@ static void bench_longest(Bench *bench) {
 
 /* --- the run --- */
 
+static bool is_reference_chosen(const Engine *reference) {
+        const char *chosen = getenv("BENCH_REFERENCES");
+
+        return !chosen || strstr(chosen, reference->name);
+}
+
 static bool needs_pairs(const Bench *bench) {
         static const char *const names[] = { "load",      "size",         "lookup", "update",
                                              "update-16", "update-group", "start",  "memory" };
@@ -446,6 +456,9 @@ static bool needs_pairs(const Bench *bench) {
 static void bench_size(Bench *bench) {
         for (size_t i = 0; i < ELEMENTS(references) && needs_pairs(bench); i++) {
                 Pair pair = { .bench = bench, .kinds = { &engine_store, references[i] } };
+
+                if (!is_reference_chosen(references[i]))
+                        continue;
 
                 pair_load(&pair);
                 pair_run(&pair);

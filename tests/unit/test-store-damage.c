@@ -20,8 +20,8 @@ enum {
         COMMITS = 40,
 };
 
-/* A directory's files and what they hold: contents[0], and what each of the last commits made of it. What those left in
- * the log's last segment ends at ends[]. */
+/* A directory's files and what they hold: contents[0], and what each of the last commits made of it. What those
+ * left in the log's last segment ends at ends[]. */
 typedef struct State {
         const char *name;
         Files files;
@@ -292,8 +292,8 @@ static bool holds(Store *store, const Content *content) {
         return true;
 }
 
-/* What the last frames of the log hold is lost where the damage reaches from them to the log's end: it looks like what was
- * never written. The frames before it are there. */
+/* What the last frames of the log hold is lost where the damage reaches from them to the log's end: it looks like
+ * what was never written. The frames before it are there. */
 static void choose_content(Look *look, Store *store) {
         const State *state = look->state;
         const Damage *damage = look->damage;

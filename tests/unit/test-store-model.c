@@ -10,7 +10,7 @@ enum {
         SETS_MAX = 12, /* uncommitted at once */
         SET_SIZE = 5,
         SNAPSHOTS = 3,
-        SECONDS_DAILY = 6,
+        SECONDS_DAILY = 5,
         SECONDS_NIGHTLY = 240,
 };
 
