@@ -11,8 +11,8 @@
 typedef struct Segment Segment;
 
 /* Makes a segment, written to its full size and durable, and opened for writing. size: of all that can be put into
- * it. first: the first change set that it may get, so that none from there on counts that an earlier segment holds;
- * 0: not known yet. STORE_FAILED for a full disk, say: nothing is left of it then. */
+ * it. first: the first change set that it may get, so that none from there on counts that an earlier segment holds,
+ * where none of those will ever get more; else 0. STORE_FAILED for a full disk, say: nothing is left of it then. */
 int segment_create(int directory, const char *path, const char *store, uint32_t number, uint64_t size,
                    uint64_t first, Segment **ret, Failure *failure);
 

@@ -256,19 +256,20 @@ int store_rotate(Store *store, uint64_t size, Failure *failure) {
         StorePlace *place = store->place;
         uint64_t wanted = MAX_OF(size, place->segment_size);
         Segment *segment = store->spare ? TAKE_PTR(store->spare) : store_checkpoint_take_spare(store);
-        bool broken = store->segment && segment_is_broken(store->segment);
+        bool last = !store->segment || segment_is_broken(store->segment);
         int r = 0;
 
-        /* After a failure the header has to say what counts of the segments before. */
-        if (segment && (broken || segment_room(segment) < wanted)) {
+        /* No segment before it will get anything more: then the header says what counts of those. Otherwise it must not,
+         * since this one can fail to be made, and be there after a crash all the same. */
+        if (segment && (last || segment_room(segment) < wanted)) {
                 segment_remove(place, segment_number(segment));
                 segment = segment_close(segment);
         }
 
         if (!segment)
                 r = segment_create(place->descriptor, place->directory, place->name,
-                                   atomic_fetch_add(&place->last_number, 1) + 1, wanted, store->committed + 1,
-                                   &segment, failure);
+                                   atomic_fetch_add(&place->last_number, 1) + 1, wanted,
+                                   last ? store->committed + 1 : 0, &segment, failure);
         if (r < 0)
                 return r;
 

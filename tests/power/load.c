@@ -157,7 +157,7 @@ int load_commit(Load *load, Store *store, Failure *failure) {
         return acknowledge(load);
 }
 
-static int load_checkpoint(Load *load, Store *store, Failure *failure) {
+int load_checkpoint(Load *load, Store *store, Failure *failure) {
         int r;
 
         r = load_commit(load, store, failure);

@@ -53,6 +53,7 @@ int load_act(Load *load, Store *store, Failure *failure);
 /* Parts of it. */
 int load_set(Load *load, Store *store, Failure *failure);
 int load_commit(Load *load, Store *store, Failure *failure);
+int load_checkpoint(Load *load, Store *store, Failure *failure);
 int load_bulk(Load *load, Store *store, Failure *failure);
 
 /* Whether the store holds one of these versions wholly; which, is *ret. Else load->wrong says what is wrong. */

@@ -336,6 +336,66 @@ START_TEST(what_is_served_after_a_kill_survives_a_power_cut)
 }
 END_TEST
 
+/* --- and the current file is lost --- */
+
+/* The current GDBM file is taken out of the image, where NAME.current says that the other one is clean. */
+static bool lose_current_file(DiskImage *image) {
+        char letter = 0, idle[8] = "", name[64];
+
+        for (size_t i = 0; i < image->count; i++)
+                if (streq(image->entries[i].name, SITE_STORE ".current"))
+                        sscanf((const char *) image->entries[i].data,
+                               "icreissue store 2 current %c applied %*u idle %7s", &letter, idle);
+        if (!streq(idle, "clean"))
+                return false;
+
+        snprintf(name, sizeof(name), SITE_STORE ".%c.gdbm", letter);
+        for (size_t i = 0; i < image->count; i++)
+                if (streq(image->entries[i].name, name)) {
+                        free(image->entries[i].name);
+                        free(image->entries[i].data);
+                        image->entries[i] = image->entries[--image->count];
+                        return true;
+                }
+
+        return false;
+}
+
+static void check_without_current_file(Cuts *cuts, const Disk *disk) {
+        Chooser chooser = chooser_corner((unsigned) power_random(&cuts->random) % CHOOSER_CORNERS);
+        DiskImage image;
+
+        disk_image(disk, &chooser, &image);
+        if (lose_current_file(&image)) {
+                cuts->states++;
+                disk_image_write(&image, cuts->site.directory);
+                site_check(&cuts->site, cuts->load, disk_acknowledged(disk), disk_begun(disk), false);
+        }
+        disk_image_done(&image);
+}
+
+START_TEST(the_other_file_and_the_log_hold_what_the_current_file_held)
+{
+        uint64_t seed = power_seed();
+        _cleanup_(site_done) Site origin = site_new(seed);
+        _cleanup_(load_done) Load load = load_new(seed);
+        _cleanup_(cuts_done) Cuts cuts = cuts_new(seed, &load);
+        _cleanup_(disk_freep) Disk *disk = NULL;
+        PowerRecord record = {};
+
+        record_load(&origin, &load, power_often(100, 600), 0, &record);
+        disk = disk_new(&record);
+        do {
+                snprintf(cuts.site.where, sizeof(cuts.site.where),
+                         "without the current file, cut before call %zu", disk_position(disk));
+                if (power_random(&cuts.random) % (record.count / power_often(100, 1000000) + 1) == 0)
+                        check_without_current_file(&cuts, disk);
+        } while (disk_step(disk));
+        ck_assert_uint_gt(cuts.states, 5);
+        power_record_done(&record);
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("power-cut");
         TCase *cut = tcase_create("cut");
@@ -346,6 +406,7 @@ int main(void) {
         tcase_add_test(cut, acknowledged_changes_survive_a_power_cut_at_any_point);
         tcase_add_test(cut, what_failed_to_be_synced_is_not_there_once_something_later_is);
         tcase_add_test(cut, what_is_served_after_a_kill_survives_a_power_cut);
+        tcase_add_test(cut, the_other_file_and_the_log_hold_what_the_current_file_held);
         suite_add_tcase(suite, cut);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
