@@ -2,6 +2,8 @@
 /* The issuance file record by record: what each method changes and refuses. */
 #include "issuance-fixture.h"
 
+#include <gdbm.h>
+
 #include "file/change-set.h"
 
 START_TEST(a_record_is_enrolled_replaced_and_removed_and_keeps_its_history)
@@ -265,6 +267,37 @@ START_TEST(a_damaged_record_leaves_nothing_in_the_index_when_it_is_removed)
 }
 END_TEST
 
+/* As a flipped bit in one of GDBM's buckets does. */
+static void hide_key(const Desk *desk, const char *file, const char *key) {
+        char path[128];
+        GDBM_FILE gdbm;
+
+        place_path(&desk->place, file, path);
+        gdbm = gdbm_open(path, 0, GDBM_WRITER, 0, NULL);
+        ck_assert_ptr_nonnull(gdbm);
+        ck_assert_int_eq(gdbm_delete(gdbm, (datum){ .dptr = (char *) key, .dsize = (int) strlen(key) }), 0);
+        ck_assert_int_eq(gdbm_close(gdbm), 0);
+}
+
+START_TEST(a_record_that_the_gdbm_file_has_lost_is_damage_and_no_missing_record)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_answer_ Answer lost = {}, other = {}, absent = {};
+
+        put(&desk, ISSUED, FAILURE_NONE);
+        put(&desk, "{\"type\":\"staff\",\"id\":\"7\"}", FAILURE_NONE);
+        desk_close(&desk);
+        hide_key(&desk, "issuance.a.gdbm", "staff/00420017");
+        hide_key(&desk, "issuance.b.gdbm", "staff/00420017");
+        desk_open(&desk);
+        await(&desk, issuance_file_get(desk.file, "staff", "00420017", on_record, &lost), &lost,
+              FAILURE_STORE_FAILED);
+        await(&desk, issuance_file_get(desk.file, "staff", "7", on_record, &other), &other, FAILURE_NONE);
+        await(&desk, issuance_file_get(desk.file, "staff", "0042001", on_record, &absent), &absent,
+              FAILURE_NO_RECORD);
+}
+END_TEST
+
 START_TEST(many_changes_at_once_are_each_answered)
 {
         _cleanup_desk_ Desk desk = desk_new();
@@ -336,6 +369,7 @@ int main(void) {
         tcase_add_test(records, a_late_confirmation_rewrites_the_flag_only_where_nobody_has_reserved_since);
         tcase_add_test(records, the_local_centre_asks_the_issuance_file);
         tcase_add_test(records, a_record_that_is_damaged_in_the_file_fails_alone_and_can_be_removed);
+        tcase_add_test(records, a_record_that_the_gdbm_file_has_lost_is_damage_and_no_missing_record);
         tcase_add_test(records, a_second_open_of_the_issuance_file_is_refused);
         tcase_add_test(records, the_stored_text_is_what_gdbmtool_shows);
         tcase_add_test(records, many_changes_at_once_are_each_answered);
