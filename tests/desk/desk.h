@@ -49,7 +49,9 @@ typedef struct DeskOptions {
 
 /* ---- the desk ---- */
 
-/* Enters a room of its own, for the whole process, and starts everything but the daemon. One at a time. */
+/* Enters a room of its own, for the whole process, and starts everything but the daemon. A second desk may be opened
+ * while the first one is: its room is inside the first one's, whose files it sees and whose network it does not. They
+ * are closed in the opposite order; meanwhile pcscd of the first one is neither stopped nor started. */
 Desk *desk_open(const DeskOptions *options);
 
 /* Ends everything that was started, and frees the desk. NULL is allowed. */
