@@ -28,8 +28,8 @@ int service_open(sd_event *event, const ServiceDirectories *directories, void (*
 Service *service_close(Service *service);
 DEFINE_CLEANUP(Service *, service_close)
 
-/* Reads configuration, key ring and profiles anew, all or nothing, and logs how that went. `readers:` and `station:` of
- * the configuration count from the next start on. */
+/* Reads configuration, key ring and profiles anew, all or nothing, and logs how that went. `role:`, `readers:`, `station:`
+ * and what belongs to the line of a branch count from the next start on. */
 int service_reload(Service *service, Failure *failure);
 
 /* Begins nothing more; `parked` is called once, when no card operation is under way. */

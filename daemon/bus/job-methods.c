@@ -149,6 +149,10 @@ int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error 
         const Option options[] = { { "replace", 'b', &replace } };
         int r;
 
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
+
         r = descriptor_read(message, O_RDONLY, &descriptor, &failure);
         if (r >= 0)
                 r = options_read(message, options, ELEMENTS(options), &failure);
@@ -171,6 +175,10 @@ int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error 
         _cleanup_failure_ Failure failure = {};
         ExportArguments arguments;
         int r;
+
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
 
         r = export_arguments_read(message, &arguments, &failure);
         if (r < 0)

@@ -10,7 +10,7 @@
 
 static const char *const kind_names[_JOB_KIND_MAX] = {
         [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",   [JOB_BATCH] = "batch",
-        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export",
+        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export", [JOB_EXTRACTION] = "extraction",
 };
 
 static const char *const state_names[_JOB_STATE_MAX] = {
@@ -67,6 +67,7 @@ Job *job_free(Job *job) {
         sd_event_source_disable_unref(job->timer);
         cleanup_close(&job->descriptor);
         batch_records_free(job);
+        extraction_leave(job);
         failure_done(&job->error);
         half_written_clear(&job->half);
         card_place_clear(&job->old_card);
@@ -86,6 +87,7 @@ Job *job_free(Job *job) {
         free(job->id);
         free(job->old_serial);
         free(job->new_serial);
+        free(job->branch);
         free(job);
         return NULL;
 }
@@ -269,6 +271,16 @@ void job_answer_waiters(Job *job) {
         }
 }
 
+void job_refuse_waiters(Job *job, const Failure *failure) {
+        job->cancel_wanted = false;
+        while (job->waiters) {
+                _cleanup_free_ JobWaiter *waiter = job->waiters;
+
+                job->waiters = waiter->next;
+                waiter->done(NULL, failure, waiter->userdata);
+        }
+}
+
 static const char *outcome_text(const BatchRecord *record) {
         static const char *const names[] = {
                 [OUTCOME_NONE] = "waiting",
@@ -312,6 +324,9 @@ json_t *job_describe(const Job *job) {
                            job->report);
         if (!object)
                 return NULL;
+
+        if (job->branch)
+                json_object_set_new(object, "branch", json_string(job->branch));
 
         if (job->parent_number)
                 json_object_set_new(object, "batch", json_integer((json_int_t) job->parent_number));

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A centre and a branch: two desks, each with its own bus, pcscd and daemon, and between them a line that the test holds
+ * in its hands. What comes to the branch's line.sock goes to the centre's centre.sock, from an account of the test's
+ * choice, as long as the test lets it. */
+#ifndef TESTS_BUS_LINE_H
+#define TESTS_BUS_LINE_H
+
+#include "tests/bus/story.h"
+
+#define LINE_BRANCH      "branch-a"
+#define LINE_OTHER       "branch-b"
+#define LINE_ACCOUNT     61001 /* of branch-a */
+#define LINE_OTHER_USER  61002 /* of branch-b */
+#define LINE_STRANGER    61003 /* of nobody */
+#define LINE_CENTRE_NAME "the head office"
+
+/* The two desks. */
+typedef struct Pair {
+        Desk *centre;
+        Desk *branch;
+        struct Line *line;
+} Pair;
+
+/* Opens both and starts the daemons; `centre` and `branch` are added to their configurations, after the role. The branch
+ * has as many readers, the centre none. */
+Pair *pair_open(unsigned readers, const char *centre_lines, const char *branch_lines);
+void pair_close(Pair *pair);
+
+/* Kills the daemon and starts it again. */
+void pair_restart_centre(Pair *pair);
+void pair_restart_branch(Pair *pair);
+
+/* As story_issue() and story_request(), the record being the centre's. */
+const char *pair_issue(Pair *pair, unsigned slot, const char *type, const char *id, const char *serial);
+void pair_wait_line(Pair *pair, const char *state);
+
+/* --- the line --- */
+
+typedef struct Line Line;
+
+/* Begins to listen at the branch's socket. */
+Line *line_open(Desk *branch, const char *centre_socket, uid_t account);
+void line_close(Line *line);
+
+/* From now on: as many bytes pass, both ways counted together, and then every connection is closed, and the next ones
+ * pass everything. */
+void line_cut_after(Line *line, unsigned long bytes);
+
+/* Closes every connection. */
+void line_cut(Line *line);
+
+/* New connections are closed at once; until it is false again. */
+void line_refuse(Line *line, bool refuse);
+
+/* Nothing passes any more, on connections that are there and that come, and nobody is told; until it is false. What was
+ * sent meanwhile passes then. */
+void line_swallow(Line *line, bool swallow);
+
+/* Each read waits that long before it is passed on. */
+void line_delay(Line *line, unsigned milliseconds);
+
+/* Since line_cut_after(), line_open(). */
+unsigned long line_bytes(Line *line);
+unsigned line_connections(Line *line);
+/* How many are open right now. */
+unsigned line_open_connections(Line *line);
+
+/* Waits until that many are open. */
+void line_wait_open(Line *line, unsigned count);
+
+/* A connection to a socket as that user; the descriptor. */
+int line_connect_as(const char *path, uid_t user);
+
+#endif
