@@ -380,10 +380,11 @@ static int batch_start_requested(Job *batch, JobAnswer done, void *userdata, Fai
         BatchStart *start;
 
         if (!batch->engine->parts.issuance) {
-                failure_set(failure, FAILURE_ACCESS_DENIED,
-                            "This station is a branch: which reissues are requested, %s knows. Give the batch its "
-                            "records.",
-                            batch->engine->parts.config->centre);
+                failure_set(
+                        failure, FAILURE_ACCESS_DENIED,
+                        "This station is a branch: which reissues are requested, %s knows. Give the batch its "
+                        "records.",
+                        batch->engine->parts.config->centre);
                 job_free(batch);
                 return failure_errno(FAILURE_ACCESS_DENIED);
         }

@@ -70,6 +70,8 @@ static void ask_again_later(Job *job, const Failure *failure) {
         unsigned delay = retry_delay(job->centre_tries++);
 
         job_set_error(job, failure);
+        if (job->outcome == OUTCOME_CANCELLED)
+                job_answer_waiters(job);        /* it is cancelled; the centre hears of it when it can */
         if (failure->kind != FAILURE_LINE_DOWN) /* that the line itself has told */
                 log_event(LOG_STORE_FAILED, &(LogSubject){ .job = job->uuid, .failure = failure },
                           "Job %" PRIu64 " asks again in %u s: %s", job->number, delay,

@@ -259,7 +259,7 @@ int replace_string(char **to, const char *from) {
 void job_answer_waiters(Job *job) {
         _cleanup_failure_ Failure failure = {};
 
-        if (job->cancel_wanted && job->state != JOB_CANCELLED)
+        if (job->cancel_wanted && job->state != JOB_CANCELLED && job->outcome != OUTCOME_CANCELLED)
                 failure_set(&failure, FAILURE_JOB_FINISHED,
                             "Job %" PRIu64 " had ended before it could be cancelled.", job->number);
 

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -390,4 +391,101 @@ const char *pair_issue(Pair *pair, unsigned slot, const char *type, const char *
         free(job);
         story_wait_reader(pair->branch, slot, "ready");
         return card;
+}
+
+/* --- a branch of the test's own --- */
+
+sd_bus *peer_connect(Desk *centre, uid_t user) {
+        int handle = line_connect_as(desk_path(centre, "runtime/centre.sock"), user), r;
+        sd_bus *peer = NULL;
+
+        if (handle < 0)
+                desk_fail(centre, "connecting to the centre: %m");
+
+        r = sd_bus_new(&peer);
+        if (r >= 0)
+                r = sd_bus_set_fd(peer, handle, handle);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(peer, (uint64_t) desk_time_left(centre) * 1000);
+        if (r >= 0)
+                r = sd_bus_start(peer);
+        if (r < 0)
+                desk_fail(centre, "connecting to the centre: %s", strerror(-r));
+
+        return peer;
+}
+
+sd_bus *peer_open(Desk *centre, uid_t user) {
+        static uint64_t number = UINT64_C(1) << 60;
+        sd_bus *peer = peer_connect(centre, user);
+
+        peer_call(centre, peer, NULL, "Hello", "uuts", 1, 0, number++, "test");
+        return peer;
+}
+
+void peer_close(sd_bus *peer) {
+        sd_bus_close_unref(peer);
+}
+
+static int peer_send(sd_bus *peer, sd_bus_error *error, sd_bus_message **reply, const char *member,
+                     const char *types, va_list arguments) {
+        sd_bus_message *message = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(peer, &message, NULL, "/org/example/ICReissue/centre",
+                                           "org.example.ICReissue.Centre", member);
+        if (r >= 0 && types)
+                r = sd_bus_message_appendv(message, types, arguments);
+        if (r >= 0)
+                r = sd_bus_call(peer, message, 0, error, reply);
+        sd_bus_message_unref(message);
+        return r;
+}
+
+void peer_call(Desk *centre, sd_bus *peer, sd_bus_message **reply, const char *member, const char *types,
+               ...) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        va_list arguments;
+        int r;
+
+        va_start(arguments, types);
+        r = peer_send(peer, &error, reply, member, types, arguments);
+        va_end(arguments);
+        if (r < 0)
+                desk_fail(centre, "%s: %s: %s", member, error.name, error.message);
+}
+
+char *peer_refused(Desk *centre, sd_bus *peer, const char *error_name, const char *member, const char *types,
+                   ...) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+        va_list arguments;
+        char *text;
+        int r;
+
+        va_start(arguments, types);
+        r = peer_send(peer, &error, NULL, member, types, arguments);
+        va_end(arguments);
+        if (r >= 0)
+                desk_fail(centre, "%s was not refused", member);
+        if (!error.name || strlen(error.name) < strlen(error_name) ||
+            strcmp(error.name + strlen(error.name) - strlen(error_name), error_name) != 0)
+                desk_fail(centre, "%s was refused with %s instead of %s: %s", member, error.name, error_name,
+                          error.message);
+
+        text = strdup(error.message ? error.message : "");
+        sd_bus_error_free(&error);
+        return text;
+}
+
+uint32_t peer_extract(Desk *centre, sd_bus *peer, const char *type, const char *id, const char *uuid) {
+        sd_bus_message *reply = NULL;
+        const char *data;
+        uint32_t count;
+
+        peer_call(centre, peer, &reply, "Extract", "ssssa{sv}", type, id, uuid, type, 0);
+        if (sd_bus_message_read(reply, "su", &data, &count) < 0)
+                desk_fail(centre, "Extract's answer is none.");
+
+        sd_bus_message_unref(reply);
+        return count;
 }

@@ -71,4 +71,24 @@ void line_wait_open(Line *line, unsigned count);
 /* A connection to a socket as that user; the descriptor. */
 int line_connect_as(const char *path, uid_t user);
 
+/* --- a branch of the test's own, that speaks to the centre directly --- */
+
+#define LINE_UUID       "0b5b6c0e-6b1f-4c3e-9a57-1f0e2d3c4b5a"
+#define LINE_OTHER_UUID "1c6c7d1f-7c2a-4d4f-8b68-2a1f3e4d5c6b"
+
+/* Connects as that user, and says Hello. */
+sd_bus *peer_open(Desk *centre, uid_t user);
+/* The same without Hello. */
+sd_bus *peer_connect(Desk *centre, uid_t user);
+void peer_close(sd_bus *peer);
+
+/* Calls a method of the centre's interface and expects it to work, or to be refused with that error name, of which the
+ * last part is enough; the message of the refusal is the caller's. reply may be NULL. */
+void peer_call(Desk *centre, sd_bus *peer, sd_bus_message **reply, const char *member, const char *types,
+               ...);
+char *peer_refused(Desk *centre, sd_bus *peer, const char *error_name, const char *member, const char *types,
+                   ...);
+/* Extract; the count. */
+uint32_t peer_extract(Desk *centre, sd_bus *peer, const char *type, const char *id, const char *uuid);
+
 #endif
