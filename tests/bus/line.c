@@ -396,9 +396,12 @@ const char *pair_issue(Pair *pair, unsigned slot, const char *type, const char *
 /* --- a branch of the test's own --- */
 
 sd_bus *peer_connect(Desk *centre, uid_t user) {
-        int handle = line_connect_as(desk_path(centre, "runtime/centre.sock"), user), r;
         sd_bus *peer = NULL;
+        int handle, r;
 
+        /* When it answers on its bus, its socket is there. */
+        free(desk_wait_property(centre, DESK_ROOT_PATH, DESK_INTERFACE, "Role", "centre"));
+        handle = line_connect_as(desk_path(centre, "runtime/centre.sock"), user);
         if (handle < 0)
                 desk_fail(centre, "connecting to the centre: %m");
 
