@@ -65,6 +65,10 @@ const char *desk_path(Desk *desk, const char *name);
 void desk_write(Desk *desk, const char *name, const char *text);
 void desk_directory(Desk *desk, const char *name);
 
+/* For a child process: goes into that desk's network, or into its room, where another desk was opened since. */
+void desk_join_network(const Desk *desk);
+void desk_join_room(const Desk *desk);
+
 /* Fails the test, as told above. */
 void desk_fail(Desk *desk, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 

@@ -55,8 +55,6 @@ char *desk_read(Desk *desk, const char *path); /* a whole file as text, or NULL 
 /* room.c */
 void room_enter(Desk *desk);
 void room_leave(Desk *desk);
-/* A child process goes back into that desk's room, where another desk was opened since. */
-void room_return(const Desk *desk);
 /* A file of the build or source tree; a build product may be in .libs or tests. Belongs to the desk. */
 const char *room_build_file(Desk *desk, const char *name);
 const char *room_source_file(Desk *desk, const char *name);

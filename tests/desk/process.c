@@ -23,7 +23,7 @@ static void become(const Desk *desk, int log, int output, char *const *environme
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(EXIT_FAILURE);
-        room_return(desk);
+        desk_join_room(desk);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);

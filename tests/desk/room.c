@@ -53,8 +53,14 @@ void room_enter(Desk *desk) {
         mount_memory(desk, "/run");
 }
 
-void room_return(const Desk *desk) {
-        if (setns(desk->namespaces[0], CLONE_NEWNS) < 0 || setns(desk->namespaces[1], CLONE_NEWNET) < 0)
+void desk_join_network(const Desk *desk) {
+        if (setns(desk->namespaces[1], CLONE_NEWNET) < 0)
+                fprintf(stderr, "desk: going back into the network: %m\n");
+}
+
+void desk_join_room(const Desk *desk) {
+        desk_join_network(desk);
+        if (setns(desk->namespaces[0], CLONE_NEWNS) < 0)
                 fprintf(stderr, "desk: going back into the room: %m\n");
 }
 
