@@ -433,7 +433,9 @@ int main(void) {
 
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
                 if (access(needed[i], X_OK) < 0) {
-                        fprintf(stderr, "%s is not there: nothing is tested.\n", needed[i]);
+                        fprintf(stderr,
+                                "%s is not there; the packages openssh-server and openssh-client have what this needs.\n",
+                                needed[i]);
                         return 77;
                 }
 
