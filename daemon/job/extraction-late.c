@@ -152,10 +152,34 @@ int extraction_accept(Job *job, Failure *failure) {
 /* Nobody here knows of it: this file is older than that card, or the branch lies. Either way it is not lost, and the
  * branch need not say it again. */
 static void late_unmatched(LateConfirm *late) {
+        const Job *kept = extraction_find(late->engine, late->uuid);
         _cleanup_failure_ Failure failure = {};
 
-        if (keep_unmatched(late, &failure) < 0)
+        if (kept) { /* it was repeated while the record was looked at */
+                failure_set(&failure, FAILURE_LINE_DOWN, "This confirmation is being kept; ask again.");
                 late_refuse(late, &failure);
+        } else if (keep_unmatched(late, &failure) < 0)
+                late_refuse(late, &failure);
+}
+
+/* Whether the branch may confirm that card: its own job, and the number that this one had. */
+static bool late_is_true(const LateConfirm *late, const json_t *entry, bool abandoned, Failure *failure) {
+        json_int_t count = json_integer_value(json_object_get(entry, "count"));
+
+        if (!streq_null(json_string_value(json_object_get(entry, "station")), late->branch)) {
+                failure_set(failure, FAILURE_ACCESS_DENIED, "This job is not one of branch %s.",
+                            late->branch);
+                return false;
+        }
+
+        /* Abandoned by the branch itself, without a card, it had given its number back. */
+        if (abandoned && late->count != count && late->count != count + 1) {
+                failure_set(failure, FAILURE_INVALID_ARGS, "Job %s had another number of its record.",
+                            late->uuid);
+                return false;
+        }
+
+        return true;
 }
 
 static void on_late_record(const Record *record, const Failure *failure, void *userdata) {
@@ -175,11 +199,9 @@ static void on_late_record(const Record *record, const Failure *failure, void *u
         issued = record ? extraction_history(record, late->uuid, "issued") : NULL;
         abandoned = record ? extraction_history(record, late->uuid, "abandoned") : NULL;
         entry = issued ? issued : abandoned;
-        if (entry && !streq_null(json_string_value(json_object_get(entry, "station")), late->branch)) {
-                failure_set(&refusal, FAILURE_ACCESS_DENIED, "This job is not one of branch %s.",
-                            late->branch);
+        if (entry && !late_is_true(late, entry, !issued, &refusal))
                 late_refuse(late, &refusal);
-        } else if (issued)
+        else if (issued)
                 call_answer(TAKE_PTR(late->call), record, NULL);
         else if (!abandoned)
                 late_unmatched(late);

@@ -32,6 +32,8 @@ void call_answer(BranchCall *call, const Record *record, const Failure *failure)
 /* A new extraction, known by its UUID from now on. NULL with the failure set. */
 Job *extraction_new(JobEngine *engine, const char *branch, const char *uuid, const char *type, const char *id,
                     Failure *failure);
+/* The open one of that UUID; NULL. */
+Job *extraction_find(const JobEngine *engine, const char *uuid);
 /* The job is taken over; its calls are answered in any case. */
 void extraction_begin(Job *job);
 void extraction_end(Job *job, JobState state);
@@ -64,6 +66,8 @@ struct Ledger {
 Ledger *ledger_of(JobEngine *engine, const char *branch);
 /* Counts one more card, on disk where a limit makes it matter. TOO_MANY_JOBS at the limit. */
 int ledger_take(JobEngine *engine, const ConfigBranch *branch, Failure *failure);
+/* TOO_MANY_JOBS where too many are open. */
+int ledger_check_open(JobEngine *engine, const char *branch, Failure *failure);
 /* It was not extracted after all. */
 void ledger_give_back(JobEngine *engine, const char *branch);
 

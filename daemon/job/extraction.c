@@ -66,7 +66,7 @@ static int compare_uuids(const void *a, const void *b) {
         return strcmp(((const Job *) a)->uuid, ((const Job *) b)->uuid);
 }
 
-static Job *extraction_find(const JobEngine *engine, const char *uuid) {
+Job *extraction_find(const JobEngine *engine, const char *uuid) {
         const Job key = { .uuid = (char *) uuid };
         void *node = tfind(&key, &engine->extractions, compare_uuids);
 
@@ -75,9 +75,13 @@ static Job *extraction_find(const JobEngine *engine, const char *uuid) {
 
 static int extraction_enter(Job *job) {
         Ledger *ledger = ledger_of(job->engine, job->branch);
+        void *node = ledger ? tsearch(job, &job->engine->extractions, compare_uuids) : NULL;
 
-        if (!ledger || !tsearch(job, &job->engine->extractions, compare_uuids))
+        if (!node)
                 return -ENOMEM;
+
+        if (*(Job **) node != job)
+                return -EEXIST;
 
         job->entered = true;
         ledger->open++;
@@ -301,6 +305,9 @@ Job *extraction_new(JobEngine *engine, const char *branch, const char *uuid, con
                 failure_set(failure, FAILURE_LINE_DOWN, "The centre is stopping; ask again.");
                 return NULL;
         }
+
+        if (ledger_check_open(engine, branch, failure) < 0)
+                return NULL;
 
         job = job_new(engine, JOB_EXTRACTION, 0);
         if (!job || replace_string(&job->uuid, uuid) < 0 || replace_string(&job->source, branch) < 0 ||

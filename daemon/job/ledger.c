@@ -95,13 +95,22 @@ int ledger_take(JobEngine *engine, const ConfigBranch *branch, Failure *failure)
                         "centre's administrator raise cards-per-day.",
                         branch->name, branch->cards_per_day);
 
-        if (ledger->open >= OPEN_MAX)
-                return failure_set(failure, FAILURE_TOO_MANY_JOBS,
-                                   "Branch %s has %u extractions open; let it finish or cancel some.",
-                                   branch->name, ledger->open);
-
         ledger->count++;
         ledger_store(engine, ledger);
+        return 0;
+}
+
+int ledger_check_open(JobEngine *engine, const char *branch, Failure *failure) {
+        const Ledger *ledger = ledger_of(engine, branch);
+
+        if (!ledger)
+                return failure_no_memory(failure);
+
+        if (ledger->open >= OPEN_MAX)
+                return failure_set(failure, FAILURE_TOO_MANY_JOBS,
+                                   "Branch %s has %u extractions open; let it finish or cancel some.", branch,
+                                   ledger->open);
+
         return 0;
 }
 

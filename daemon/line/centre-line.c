@@ -22,8 +22,8 @@ static void line_connect(CentreLine *line);
 static int set_timer(CentreLine *line, sd_event_source **timer, unsigned milliseconds,
                      sd_event_time_handler_t function) {
         *timer = sd_event_source_disable_unref(*timer);
-        return sd_event_add_time_relative(line->event, timer, CLOCK_BOOTTIME, (uint64_t) milliseconds * 1000, 0,
-                                          function, line);
+        return sd_event_add_time_relative(line->event, timer, CLOCK_BOOTTIME, (uint64_t) milliseconds * 1000,
+                                          0, function, line);
 }
 
 static unsigned retry_delay(unsigned tries) {

@@ -254,12 +254,3 @@ CentreServer *centre_server_free(CentreServer *server) {
         free(server);
         return NULL;
 }
-
-size_t centre_server_connected(const CentreServer *server) {
-        size_t count = 0;
-
-        for (const Connection *connection = server->connections; connection; connection = connection->next)
-                count += connection->greeted;
-
-        return count;
-}

@@ -42,7 +42,4 @@ DEFINE_CLEANUP(CentreServer *, centre_server_free)
 /* The branches of a new configuration. A connection whose account is no longer listed is closed. */
 void centre_server_reload(CentreServer *server, const Config *config);
 
-/* How many branches are connected right now. */
-size_t centre_server_connected(const CentreServer *server);
-
 #endif

@@ -33,6 +33,7 @@ struct Gate {
         int tokens;
         uint64_t refilled; /* microseconds, CLOCK_MONOTONIC */
         bool held;
+        bool ended;
 };
 
 static uint64_t now(void) {
@@ -121,6 +122,7 @@ static int look_at(Gate *gate, const uint8_t *bytes, size_t size, Failure *failu
 }
 
 static void gate_end(Gate *gate, const Failure *failure) {
+        gate->ended = true;
         sd_event_source_set_enabled(gate->input, SD_EVENT_OFF);
         sd_event_source_set_enabled(gate->output, SD_EVENT_OFF);
         gate->closed(failure, gate->userdata);
@@ -131,6 +133,9 @@ static int on_refilled(sd_event_source *source, uint64_t usec, void *userdata);
 /* Reads on when there is room, when it may, and when it is not too fast. */
 static void gate_regulate(Gate *gate) {
         bool full = gate->end > gate->start;
+
+        if (gate->ended)
+                return;
 
         gate_refill(gate);
         if (gate->tokens <= 0 && !gate->refill &&

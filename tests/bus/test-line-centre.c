@@ -144,6 +144,8 @@ START_TEST(a_cancelled_extraction_keeps_its_number_and_a_late_confirmation_is_re
         ck_assert_uint_eq(peer_extract(desk, other, STORY_V1, STORY_ID, LINE_OTHER_UUID), 2);
         free(peer_refused(desk, other, "AccessDenied", "Confirm", "sssusa{sv}", LINE_UUID, STORY_V1, STORY_ID,
                           1, NEW_SERIAL, 0));
+        free(peer_refused(desk, peer, "InvalidArgs", "Confirm", "sssusa{sv}", LINE_UUID, STORY_V1, STORY_ID,
+                          99, NEW_SERIAL, 0));
         peer_call(desk, peer, NULL, "Confirm", "sssusa{sv}", LINE_UUID, STORY_V1, STORY_ID, 1, NEW_SERIAL, 0);
         story_expect_record(desk, STORY_V1, STORY_ID, "unissued", 2);
         ck_assert(story_in_use(desk, STORY_V1, STORY_ID));
