@@ -19,6 +19,7 @@ typedef struct Pair {
         Desk *centre;
         Desk *branch;
         struct Line *line;
+        const char *old_card; /* its file, where the test has issued one */
 } Pair;
 
 /* Opens both and starts the daemons; `centre` and `branch` are added to their configurations, after the role. The branch

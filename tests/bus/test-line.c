@@ -4,8 +4,14 @@
 #include "tests/bus/line.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define OLD_SERIAL "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL "B2B2B2B2B2B2B2B2"
@@ -18,7 +24,7 @@ static bool nightly(void) {
 static Pair *open_with_request_and(const char *branch_lines) {
         Pair *pair = pair_open(2, NULL, branch_lines);
 
-        pair_issue(pair, 0, STORY_V1, STORY_ID, OLD_SERIAL);
+        pair->old_card = pair_issue(pair, 0, STORY_V1, STORY_ID, OLD_SERIAL);
         story_request(pair->branch, STORY_V1, STORY_ID);
         return pair;
 }
@@ -273,6 +279,126 @@ START_TEST(the_line_is_let_go_without_work_and_made_when_there_is_some)
 }
 END_TEST
 
+/* --- versions --- */
+
+static int on_hello(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        (void) userdata;
+        (void) error;
+        return sd_bus_reply_method_return(message, "uuss", 2, 0, "a station of the future", LINE_BRANCH);
+}
+
+static const sd_bus_vtable future_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD("Hello", "uuts", "uuss", on_hello, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+/* A centre that speaks version 2, in a process of its own. */
+static pid_t future_centre(Desk *desk) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        pid_t pid;
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", desk_path(desk, "runtime/line.sock"));
+        unlink(address.sun_path);
+        if (bind(listener, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(listener, 8) < 0)
+                desk_fail(desk, "%s: %m", address.sun_path);
+
+        fflush(NULL);
+        pid = fork();
+        while (pid == 0) {
+                int handle = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                sd_id128_t id = {};
+                sd_bus *bus = NULL;
+
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                sd_bus_new(&bus);
+                sd_bus_set_fd(bus, handle, handle);
+                sd_bus_set_server(bus, 1, id);
+                sd_bus_set_anonymous(bus, 1);
+                sd_bus_add_object_vtable(bus, NULL, "/org/example/ICReissue/centre",
+                                         "org.example.ICReissue.Centre", future_vtable, NULL);
+                sd_bus_start(bus);
+                while (sd_bus_process(bus, NULL) >= 0 && sd_bus_wait(bus, UINT64_MAX) >= 0)
+                        continue;
+                sd_bus_unref(bus);
+        }
+
+        close(listener);
+        return pid;
+}
+
+START_TEST(a_centre_of_another_version_is_told_by_name)
+{
+        Pair *pair = pair_open(0, NULL, NULL);
+        pid_t future = future_centre(pair->branch);
+        char *message;
+
+        line_cut(pair->line);
+        pair_wait_line(pair, "down");
+        message = desk_call_refused(pair->branch, desk_bus(pair->branch), "LineDown", "CheckLine", "");
+        while (!strstr(message, "does not speak this version of the line")) {
+                free(message);
+                free(desk_wait_property(pair->branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState",
+                                        "connecting"));
+                free(desk_wait_property(pair->branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState", "down"));
+                message =
+                        desk_call_refused(pair->branch, desk_bus(pair->branch), "LineDown", "CheckLine", "");
+        }
+
+        free(message);
+        kill(future, SIGKILL);
+        waitpid(future, NULL, 0);
+        pair_close(pair);
+}
+END_TEST
+
+/* --- what else a desk does --- */
+
+START_TEST(a_batch_at_a_branch_extracts_each_record_when_its_blank_is_there)
+{
+        Pair *pair = pair_open(2, NULL, NULL);
+        sd_bus_message *reply = NULL;
+        const char *path;
+        char *job;
+
+        story_enrol(pair->centre, STORY_V1, "00000001");
+        story_enrol(pair->centre, STORY_V1, "00000002");
+        desk_call(pair->branch, desk_bus(pair->branch), &reply, "StartBatch", "a(ss)sa{sv}", 2, STORY_V1,
+                  "00000001", STORY_V1, "00000002", "", 0);
+        ck_assert_int_ge(sd_bus_message_read(reply, "o", &path), 0);
+        job = strdup(path);
+        sd_bus_message_unref(reply);
+        ck_assert(!story_in_use(pair->centre, STORY_V1, "00000001"));
+        desk_insert(pair->branch, 0, story_blank(pair->branch, STORY_V1, DESK_T1, OLD_SERIAL));
+        free(desk_wait_property(pair->branch, job, DESK_JOB, "Done", "1"));
+        ck_assert(!story_in_use(pair->centre, STORY_V1, "00000002"));
+        desk_insert(pair->branch, 1, story_blank(pair->branch, STORY_V1, DESK_T1, NEW_SERIAL));
+        story_wait_done(pair->branch, job);
+        story_expect_record(pair->centre, STORY_V1, "00000001", "issued", 1);
+        story_expect_record(pair->centre, STORY_V1, "00000002", "issued", 1);
+        free(job);
+        pair_close(pair);
+}
+END_TEST
+
+START_TEST(automatic_mode_at_a_branch_goes_by_the_centres_flag)
+{
+        Pair *pair = open_with_request_and("automatic: yes\n");
+        char *job;
+
+        desk_remove(pair->branch, 0);
+        story_wait_reader(pair->branch, 0, "empty");
+        insert_blank(pair, NEW_SERIAL);
+        story_wait_reader(pair->branch, 1, "blank");
+        desk_insert(pair->branch, 0, pair->old_card);
+        job = desk_wait_object(pair->branch, DESK_JOB, "Kind", "reissue");
+        expect_reissued(pair, job, 2);
+        free(job);
+        pair_close(pair);
+}
+END_TEST
+
 /* --- the daemons go away --- */
 
 typedef struct Killing {
@@ -357,6 +483,9 @@ int main(void) {
                 a_line_on_which_nothing_comes_back_is_taken_for_lost_and_made_anew,
                 a_slow_line_makes_slow_cards_and_nothing_else,
                 the_line_is_let_go_without_work_and_made_when_there_is_some,
+                a_batch_at_a_branch_extracts_each_record_when_its_blank_is_there,
+                automatic_mode_at_a_branch_goes_by_the_centres_flag,
+                a_centre_of_another_version_is_told_by_name,
                 a_centre_that_is_away_while_the_branch_writes_is_told_when_it_is_back,
         };
         int status = story_run("line", tests, sizeof(tests) / sizeof(tests[0]), nightly() ? 3000 : 300);
