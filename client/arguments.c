@@ -17,8 +17,8 @@ static const struct option long_options[] = {
         { "json", no_argument, NULL, 'j' },
         { "quiet", no_argument, NULL, 'q' },
         { "type", required_argument, NULL, KEY_BITS + 0 },
-        { "secrets", no_argument, NULL, KEY_BITS + 1 },
-        { "replace", no_argument, NULL, KEY_BITS + 2 },
+        { "sealed", no_argument, NULL, KEY_BITS + 1 },
+        { "mode", required_argument, NULL, KEY_BITS + 2 },
         { "request", no_argument, NULL, KEY_BITS + 3 },
         { "reason", required_argument, NULL, KEY_BITS + 4 },
         { "no-wait", no_argument, NULL, KEY_BITS + 5 },
@@ -71,6 +71,8 @@ static void take_option(Arguments *arguments, int key, const char *value) {
         arguments->given |= bit;
         if (bit == OPTION_TYPE)
                 arguments->type = value;
+        else if (bit == OPTION_MODE)
+                arguments->mode = value;
         else if (bit == OPTION_REASON)
                 arguments->reason = value;
         else if (bit == OPTION_LIST)

@@ -12,8 +12,8 @@ typedef struct Arguments Arguments;
 /* Options that belong to some commands only; --json, --quiet, --help and --version belong to all. */
 typedef enum OptionBit {
         OPTION_TYPE = 1 << 0,
-        OPTION_SECRETS = 1 << 1,
-        OPTION_REPLACE = 1 << 2,
+        OPTION_SEALED = 1 << 1,
+        OPTION_MODE = 1 << 2,
         OPTION_REQUEST = 1 << 3,
         OPTION_REASON = 1 << 4,
         OPTION_NO_WAIT = 1 << 5,
@@ -38,7 +38,7 @@ struct Arguments {
         const CommandRow *command; /* NULL with `help` or `version` and no command */
         bool help, version, json, quiet;
         unsigned given; /* OptionBit of those that were given */
-        const char *type, *reason, *list;
+        const char *type, *reason, *list, *mode;
         char **words; /* what follows the command; borrowed from argv, which is reordered */
         size_t word_count;
 };

@@ -299,7 +299,7 @@ static int append_member(sd_bus_message *message, const char *name, const json_t
                 return 0;
         if (streq(name, "withheld")) {
                 *complaint =
-                        "Values are withheld from this record, and would be lost: an export with --secrets has them.";
+                        "Values are withheld from this record, and would be lost. Put it with all of its fields.";
                 return -EINVAL;
         }
 

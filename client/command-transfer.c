@@ -23,13 +23,13 @@ int command_record_import(Client *client, const Arguments *arguments) {
         if (status != STATUS_DONE)
                 return status;
 
-        r = sd_bus_message_append(call, "ha{sv}", opened < 0 ? STDIN_FILENO : opened, 1, "replace", "b",
-                                  arguments_given(arguments, OPTION_REPLACE));
+        r = sd_bus_message_append(call, "ha{sv}", opened < 0 ? STDIN_FILENO : opened, 1, "mode", "s",
+                                  arguments->mode ?: "add");
         return job_start(client, call, r, stdout, NULL);
 }
 
 /* Opens the file to export to. An existing one is not written over; a device or a pipe is opened as it is. The file is
- * its owner's alone: it may hold secrets. */
+ * its owner's alone: it may hold what is personal. */
 static int open_export(const Client *client, const char *name, int *ret, bool *made) {
         _cleanup_close_ int opened = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
         struct stat status;
@@ -50,7 +50,7 @@ static int open_export(const Client *client, const char *name, int *ret, bool *m
 
 static int append_export(sd_bus_message *call, const Arguments *arguments, int descriptor) {
         return sd_bus_message_append(call, "ha{sv}", descriptor, 2, "type", "s", arguments->type ?: "",
-                                     "secrets", "b", arguments_given(arguments, OPTION_SECRETS));
+                                     "sealed", "b", arguments_given(arguments, OPTION_SEALED));
 }
 
 int command_record_export(Client *client, const Arguments *arguments) {

@@ -36,6 +36,10 @@ int command_job_retry(Client *client, const Arguments *arguments);
 int command_job_pause(Client *client, const Arguments *arguments);
 int command_job_resume(Client *client, const Arguments *arguments);
 
+int command_store_check(Client *client, const Arguments *arguments);
+int command_store_backup(Client *client, const Arguments *arguments);
+int command_store_rotate_key(Client *client, const Arguments *arguments);
+
 int command_line_setup(Client *client, const Arguments *arguments);
 int command_line_status(Client *client, const Arguments *arguments);
 int command_branch_add(Client *client, const Arguments *arguments);

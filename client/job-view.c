@@ -70,11 +70,44 @@ static char *subject(const json_t *properties, const json_t *description) {
         return text;
 }
 
+/* Of a job that needs nobody: what was done with how many. */
+static char *tally_text(const char *path, const char *kind, const json_t *description) {
+        static const struct {
+                const char *kind, *member, *what;
+        } rows[] = {
+                { "import", "transferred", "imported" },
+                { "export", "transferred", "exported" },
+                { "backup", "transferred", "copied" },
+                { "check", "checked", "checked, all whole" },
+                { "rotate-key", "resealed", "or jobs sealed anew" },
+        };
+        long long job = (long long) job_number_from_path(path), count = 0;
+        const char *what = NULL;
+        char *text;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTS(rows) && !what; i++)
+                if (streq(rows[i].kind, kind)) {
+                        count = (long long) number(description, rows[i].member);
+                        what = rows[i].what;
+                }
+        if (!what || !description)
+                r = asprintf(&text, "Job %lld is done: %s.", job, kind);
+        else
+                r = asprintf(&text, "Job %lld is done: %lld record%s %s.", job, count, count == 1 ? "" : "s",
+                             what);
+
+        return r < 0 ? NULL : text;
+}
+
+static bool is_card_kind(const char *kind) {
+        return streq(kind, "reissue") || streq(kind, "issue");
+}
+
 static char *done_text(const char *path, const json_t *properties, const json_t *description) {
         _cleanup_free_ char *name = subject(properties, description);
         const char *kind = job_text(properties, "Kind"), *target = job_text(properties, "Target");
         long long job = (long long) job_number_from_path(path);
-        json_int_t records = number(description, "transferred");
         char *text;
         int r;
 
@@ -86,10 +119,8 @@ static char *done_text(const char *path, const json_t *properties, const json_t 
                         &text, "Job %lld has ended: %lld of %lld cards done, %lld failed, %lld spoiled.", job,
                         (long long) number(properties, "Done"), (long long) number(properties, "Total"),
                         (long long) number(properties, "Failed"), (long long) number(properties, "Spoiled"));
-        else if (streq(kind, "import") || streq(kind, "export"))
-                r = !description ? asprintf(&text, "Job %lld is done: %s.", job, kind)
-                                 : asprintf(&text, "Job %lld is done: %lld record%s %sed.", job,
-                                            (long long) records, records == 1 ? "" : "s", kind);
+        else if (!is_card_kind(kind))
+                return tally_text(path, kind, description);
         else
                 r = asprintf(&text, "Job %lld is done: %s, issuance count %lld%s%s.", job, name,
                              (long long) number(properties, "Count"), *target ? ", in reader " : "", target);

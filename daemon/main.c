@@ -117,13 +117,14 @@ static void on_bus_lost(void *userdata) {
         stop(userdata, EXIT_FAILURE);
 }
 
+static void on_reloaded(const Failure *failure _unused_, void *userdata _unused_) {}
+
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *signal _unused_,
                      void *userdata) {
-        _cleanup_failure_ Failure failure = {};
         Process *process = userdata;
 
         if (!process->stopping)
-                service_reload(process->service, &failure);
+                service_reload(process->service, on_reloaded, NULL);
 
         return 0;
 }
@@ -143,15 +144,16 @@ static int watch_signals(Process *process) {
                                    process);
 }
 
-/* A wrong configuration is the administrator's to mend: its own status keeps systemd from trying again (sysexits.h). */
-static int report_failure(const Failure *failure) {
+/* A wrong configuration, or a wrong key, is the administrator's to mend: its own status keeps systemd from trying again
+ * (sysexits.h). */
+static int report_failure(int r, const Failure *failure) {
         const LogSubject subject = { .failure = failure };
         const char *sentence = failure_message(failure);
 
         log_event(failure->kind == FAILURE_STORE_FAILED ? LOG_STORE_FAILED : LOG_INTERNAL, &subject,
                   "The service cannot start: %s", sentence);
         sd_notifyf(0, "STATUS=%s\nERRNO=%d", sentence, -failure_errno(failure->kind));
-        return failure->kind == FAILURE_PROFILE_INVALID ? EX_CONFIG : EXIT_FAILURE;
+        return failure->kind == FAILURE_PROFILE_INVALID || r == -ENOKEY ? EX_CONFIG : EXIT_FAILURE;
 }
 
 static int run(Process *process) {
@@ -201,7 +203,7 @@ int main(int argc, char *argv[]) {
 
         r = service_open(event, &directories, on_bus_lost, &process, &service, &failure);
         if (r < 0)
-                return report_failure(&failure);
+                return report_failure(r, &failure);
 
         process.service = service;
         return run(&process);

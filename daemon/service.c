@@ -13,7 +13,9 @@
 #include "card/key-ring.h"
 #include "card/readers.h"
 #include "file/issuance-file.h"
+#include "file/key-change.h"
 #include "file/reissuing-file.h"
+#include "file/store-thread.h"
 #include "job/extraction.h"
 #include "line/centre-line.h"
 
@@ -22,6 +24,8 @@ typedef struct Setup {
         Config *config;
         KeyRing *keys;
         Catalogue *catalogue;
+        SealKeys *seal_keys;
+        IssuanceFields *fields;
 } Setup;
 
 struct Service {
@@ -43,9 +47,12 @@ struct Service {
         JobEngine *engine;
         ApiParts parts;
         Api *api;
+        bool closing;
 };
 
 static void setup_done(Setup *setup) {
+        issuance_fields_unrefp(&setup->fields);
+        seal_keys_unrefp(&setup->seal_keys);
         catalogue_unrefp(&setup->catalogue);
         key_ring_unrefp(&setup->keys);
         config_freep(&setup->config);
@@ -65,6 +72,14 @@ static int setup_load(const ServiceDirectories *directories, Setup *ret, Failure
                 return r;
 
         r = catalogue_load(directories->config, directories->data, &setup.catalogue, failure);
+        if (r < 0)
+                return r;
+
+        r = job_engine_fields(setup.catalogue, &setup.fields);
+        if (r < 0)
+                return failure_no_memory(failure);
+
+        r = seal_keys_load(setup.config->issuance_key, &setup.seal_keys, failure);
         if (r < 0)
                 return r;
 
@@ -117,7 +132,7 @@ static int service_open_centre(Service *service) {
                 .idle = config->line_idle,
         };
 
-        if (service->issuance)
+        if (service->role != ROLE_BRANCH)
                 return centre_new_local(service->issuance, &service->centre);
 
         if (asprintf(&socket, "%s/line.sock", service->directories->runtime) < 0) {
@@ -169,13 +184,14 @@ static int service_open_files(Service *service, Failure *failure) {
                 return failure_set_errno(failure, FAILURE_STORE_FAILED, r,
                                          "The stores' thread cannot be started");
 
-        if (service->setup.config->role != ROLE_BRANCH) {
-                r = issuance_file_open(service->store_thread, state, &service->issuance, failure);
-                if (r < 0)
-                        return r;
-        }
+        /* At a branch it stays empty: keys, check and backup are of both files everywhere. */
+        r = issuance_file_open(service->store_thread, state, service->setup.seal_keys, service->setup.fields,
+                               &service->issuance, failure);
+        if (r < 0)
+                return r;
 
-        r = reissuing_file_open(service->store_thread, state, &service->reissuing, failure);
+        r = reissuing_file_open(service->store_thread, state, service->setup.seal_keys, &service->reissuing,
+                                failure);
         if (r < 0)
                 return r;
 
@@ -220,8 +236,8 @@ static int service_open_engine(Service *service, Failure *failure) {
         return job_engine_new(&parts, api_job_observer(), service->api, &service->engine, failure);
 }
 
-static int reload(void *userdata, Failure *failure) {
-        return service_reload(userdata, failure);
+static void reload(ReloadDone done, void *reply, void *userdata) {
+        service_reload(userdata, done, reply);
 }
 
 static void status_changed(size_t readers, size_t open_jobs, void *userdata) {
@@ -328,6 +344,7 @@ Service *service_close(Service *service) {
         if (!service)
                 return NULL;
 
+        service->closing = true;
         /* Whoever ends calls back to whom it worked for: the readers to the engine, all of them to the API and the line. */
         centre_server_freep(&service->server);
         readers_freep(&service->readers);
@@ -354,38 +371,91 @@ static void notify_reloading(void) {
                    (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000);
 }
 
-static int service_reload_setup(Service *service, Failure *failure) {
-        _cleanup_(setup_done) Setup setup = {}; /* the new one; then the old one */
-        Setup old;
-        int r;
+/* A reload under way: what was read, until both files have taken the keys. */
+typedef struct Reload {
+        Service *service;
+        Setup setup;
+        ReloadDone done;
+        void *userdata;
+} Reload;
 
-        r = setup_load(service->directories, &setup, failure);
-        if (r < 0)
-                return r;
+static Reload *reload_free(Reload *reload) {
+        setup_done(&reload->setup);
+        free(reload);
+        return NULL;
+}
+DEFINE_CLEANUP(Reload *, reload_free)
 
-        readers_set_catalogue(service->readers, setup.catalogue, setup.keys);
-        job_engine_reload(service->engine, setup.config, setup.catalogue);
+/* From here on nothing fails. */
+static void reload_adopt(Reload *reload) {
+        Service *service = reload->service;
+        Setup old = service->setup;
+
+        service->setup = reload->setup;
+        reload->setup = old;
+        readers_set_catalogue(service->readers, service->setup.catalogue, service->setup.keys);
+        job_engine_reload(service->engine, service->setup.config, service->setup.catalogue);
         if (service->server)
-                centre_server_reload(service->server, setup.config);
-        service->parts.catalogue = setup.catalogue;
-        old = service->setup;
-        service->setup = setup;
-        setup = old;
-        return 0;
+                centre_server_reload(service->server, service->setup.config);
+        service->parts.catalogue = service->setup.catalogue;
 }
 
-int service_reload(Service *service, Failure *failure) {
-        int r;
-
-        notify_reloading();
-        r = service_reload_setup(service, failure);
-        if (r < 0)
+static void reload_end(Reload *reload, const Failure *failure) {
+        if (failure_is_set(failure))
                 log_event(LOG_RELOAD_FAILED, &(LogSubject){ .failure = failure }, "Nothing was changed: %s",
                           failure_message(failure));
         else
-                log_event(LOG_RELOADED, NULL, "Configuration and card profiles were read anew.");
+                log_event(LOG_RELOADED, NULL, "Configuration, keys and card profiles were read anew.");
         sd_notify(0, "READY=1");
-        return r;
+        reload->done(failure, reload->userdata);
+}
+
+static void on_keys_changed(const Failure *failure, void *userdata) {
+        _cleanup_(reload_freep) Reload *reload = userdata;
+        _cleanup_failure_ Failure reason = {};
+        Service *service = reload->service;
+
+        if (failure_is_set(failure))
+                failure_set(&reason, failure->kind, "%s", failure_message(failure));
+        else if (service->closing)
+                failure_set(&reason, FAILURE_CANCELLED, "The service is stopping.");
+        else if (issuance_file_set_fields(service->issuance, reload->setup.fields) < 0)
+                failure_no_memory(&reason);
+        else
+                reload_adopt(reload);
+
+        reload_end(reload, &reason);
+}
+
+static int reload_begin(Reload *reload, Failure *failure) {
+        Service *service = reload->service;
+        int r;
+
+        r = setup_load(service->directories, &reload->setup, failure);
+        if (r < 0)
+                return r;
+
+        r = key_change(service->issuance, service->reissuing, reload->setup.seal_keys, on_keys_changed,
+                       reload);
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+void service_reload(Service *service, ReloadDone done, void *userdata) {
+        Reload *reload = new0(Reload, 1);
+        _cleanup_failure_ Failure failure = {};
+
+        if (!reload) {
+                failure_no_memory(&failure);
+                done(&failure, userdata);
+                return;
+        }
+
+        *reload = (Reload){ .service = service, .done = done, .userdata = userdata };
+        notify_reloading();
+        if (reload_begin(reload, &failure) < 0) {
+                reload_end(reload, &failure);
+                reload_free(reload);
+        }
 }
 
 void service_park(Service *service, void (*parked)(void *userdata), void *userdata) {

@@ -20,7 +20,8 @@ typedef struct ServiceDirectories {
 
 /* Connects to the system bus and takes the name first, so that activation waits for no disk; opens everything; then
  * puts the objects on the bus. Calls that come meanwhile wait in the connection. Blocking. `bus_lost` is called from the
- * event loop when the connection breaks. Returns 0, or a negative errno with the failure set. */
+ * event loop when the connection breaks. Returns 0, or a negative errno with the failure set; -ENOKEY where the key of the
+ * files is missing, or another one's. */
 int service_open(sd_event *event, const ServiceDirectories *directories, void (*bus_lost)(void *userdata),
                  void *userdata, Service **ret, Failure *failure);
 
@@ -28,9 +29,10 @@ int service_open(sd_event *event, const ServiceDirectories *directories, void (*
 Service *service_close(Service *service);
 DEFINE_CLEANUP(Service *, service_close)
 
-/* Reads configuration, key ring and profiles anew, all or nothing, and logs how that went. `role:`, `readers:`, `station:`
- * and what belongs to the line of a branch count from the next start on. */
-int service_reload(Service *service, Failure *failure);
+/* Reads configuration, keys and profiles anew, all or nothing, and logs how that went. `role:`, `readers:`,
+ * `station:` and what belongs to the line of a branch count from the next start on. `done` is called once, at once or later. */
+typedef void (*ReloadDone)(const Failure *failure, void *userdata);
+void service_reload(Service *service, ReloadDone done, void *userdata);
 
 /* Begins nothing more; `parked` is called once, when no card operation is under way. */
 void service_park(Service *service, void (*parked)(void *userdata), void *userdata);

@@ -11,9 +11,10 @@ jobs_at_once=$(nproc)
 
 # Debian 12's names. What each is for stands in README.md.
 packages_build=(autoconf automake gcc libc6-dev libgdbm-dev libjansson-dev libpcsclite-dev libsmartcols-dev libssl-dev
-        libsystemd-dev libudev-dev libyaml-dev make pkg-config)
+        libsystemd-dev libudev-dev libxxhash-dev libyaml-dev make pkg-config)
 packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pycryptodome systemd util-linux
         vsmartcard-vpcd vsmartcard-vpicc)
+packages_bench=(check liblmdb-dev libsqlite3-dev)
 packages_check=(check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev openssh-client
         libxml2-utils llvm-14 man-db valgrind)
 

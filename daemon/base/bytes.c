@@ -53,7 +53,7 @@ void bytes_clear(Bytes *bytes) {
         bytes->size = 0;
 }
 
-static int bytes_reserve(Bytes *bytes, size_t more) {
+int bytes_reserve(Bytes *bytes, size_t more) {
         size_t needed, allocated;
         uint8_t *data;
 

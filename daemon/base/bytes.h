@@ -46,6 +46,9 @@ void bytes_done(Bytes *bytes);
 /* Empties without releasing; what was there is erased. */
 void bytes_clear(Bytes *bytes);
 
+/* Makes room for that many bytes more, so that appending them moves nothing. Returns 0 or -ENOMEM. */
+int bytes_reserve(Bytes *bytes, size_t more);
+
 /* Append; the old memory is erased when it must grow. Return 0, or -ENOMEM with bytes unchanged. The span must
  * not lie in bytes itself. */
 int bytes_append(Bytes *bytes, Span span);

@@ -39,6 +39,7 @@ Config *config_free(Config *config) {
         free(config->branches);
         free(config->centre);
         free(config->station);
+        free(config->issuance_key);
         free(config);
         return NULL;
 }
@@ -145,6 +146,29 @@ static int check_role_keys(const Config *config, YamlNode root, Failure *failure
         return 0;
 }
 
+/* A relative path is in the configuration's directory, as everything else of it. */
+static int read_key_file(Config *config, YamlNode node, const char *directory, Failure *failure) {
+        const char *path = "issuance-key";
+        int r;
+
+        if (yaml_present(node)) {
+                r = yaml_read_text(node, "the path of the key file", &path, failure);
+                if (r < 0)
+                        return r;
+
+                if (!*path)
+                        return yaml_complain(node, failure, "the path of the key file");
+        }
+
+        if (asprintf(&config->issuance_key, "%s%s%s", path[0] == '/' ? "" : directory,
+                     path[0] == '/' ? "" : "/", path) < 0) {
+                config->issuance_key = NULL;
+                return failure_no_memory(failure);
+        }
+
+        return 0;
+}
+
 static int read_role(Config *config, YamlNode root, Failure *failure) {
         YamlNode role = yaml_find(root, "role");
         size_t choice = ROLE_STANDALONE;
@@ -188,14 +212,16 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
         return r;
 }
 
-static int read_file(Config *config, YamlNode root, Failure *failure) {
-        static const char *const keys[] = { "role",      "station",       "readers",    "automatic",
-                                            "job-limit", "spoiled-limit", "two-person", "branches",
-                                            "centre",    "line-timeout",  "line-idle",  NULL };
+static int read_file(Config *config, YamlNode root, const char *directory, Failure *failure) {
+        static const char *const keys[] = { "role",      "station",       "readers",      "automatic",
+                                            "job-limit", "spoiled-limit", "two-person",   "issuance-key",
+                                            "branches",  "centre",        "line-timeout", "line-idle",
+                                            NULL };
         int r;
 
-        if (!yaml_present(root))
-                return 0;
+        r = read_key_file(config, yaml_find(root, "issuance-key"), directory, failure);
+        if (r < 0 || !yaml_present(root))
+                return r;
 
         r = yaml_expect(root, YAML_MAPPING, "a mapping: role, station, readers ...", failure);
         if (r >= 0)
@@ -238,11 +264,9 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
         if (r < 0 && r != -ENOENT)
                 return r;
 
-        if (file) {
-                r = read_file(config, yaml_file_root(file), failure);
-                if (r < 0)
-                        return r;
-        }
+        r = read_file(config, file ? yaml_file_root(file) : (YamlNode){}, directory, failure);
+        if (r < 0)
+                return r;
 
         *ret = TAKE_PTR(config);
         return 0;

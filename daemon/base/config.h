@@ -46,7 +46,8 @@ typedef struct Config {
         AutomaticMode automatic;
         unsigned job_limit;     /* open jobs, batches' children not counted; 1..100000, default 1000 */
         unsigned spoiled_limit; /* cards spoiled in a row in one reader before it stops; 1..100, default 3 */
-        bool two_person;        /* who requests a reissue may not be the one who carries it out */
+        char *issuance_key; /* the key file, for where there is no credential; default DIRECTORY/issuance-key */
+        bool two_person;    /* who requests a reissue may not be the one who carries it out */
 } Config;
 
 const char *role_name(Role role); /* "standalone", ... Static. */

@@ -38,6 +38,7 @@ static const struct {
         [LOG_RECORD_CHANGED] = { "0a72c428ec2d4ff0bd94aa80ce26fde1", LOG_NOTICE },
         [LOG_RECORD_REQUESTED] = { "abf2bae0ce7d4cc98be08f5757260478", LOG_NOTICE },
         [LOG_TRANSFER] = { "a6cac6032e0e411e89dd3929442734bc", LOG_NOTICE },
+        [LOG_CARE] = { "b2158a305a5d40dfb8df5503d362e45c", LOG_NOTICE },
         [LOG_ACCESS_DENIED] = { "e0d403af033840878cd3c0c1c626d653", LOG_WARNING },
         [LOG_LINE_UP] = { "7abdce4340e94c6586ce18b7c84c1843", LOG_NOTICE },
         [LOG_LINE_DOWN] = { "25fc7a544e224d539ddfdbea73f8e796", LOG_WARNING },

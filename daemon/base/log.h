@@ -29,6 +29,7 @@ typedef enum LogEvent {
         LOG_RECORD_CHANGED,
         LOG_RECORD_REQUESTED,
         LOG_TRANSFER,
+        LOG_CARE,
         LOG_ACCESS_DENIED,
         LOG_LINE_UP,
         LOG_LINE_DOWN,

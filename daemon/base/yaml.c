@@ -113,21 +113,36 @@ const char *yaml_text(YamlNode node) {
         return found && found->type == YAML_SCALAR_NODE ? (const char *) found->data.scalar.value : NULL;
 }
 
-int place_complain(Place place, Failure *failure, const char *format, ...) {
+_printf_(4, 0) static int place_fail(Place place, FailureKind kind, Failure *failure, const char *format,
+                                     va_list arguments) {
         _cleanup_free_ char *message = NULL;
-        va_list arguments;
-        int r;
 
-        va_start(arguments, format);
-        r = vasprintf(&message, format, arguments);
-        va_end(arguments);
-        if (r < 0) {
+        if (vasprintf(&message, format, arguments) < 0) {
                 message = NULL;
                 return failure_no_memory(failure);
         }
 
-        return failure_set(failure, FAILURE_PROFILE_INVALID, "%s:%zu:%zu: %s", place.file, place.line,
-                           place.column, message);
+        return failure_set(failure, kind, "%s:%zu:%zu: %s", place.file, place.line, place.column, message);
+}
+
+int place_complain(Place place, Failure *failure, const char *format, ...) {
+        va_list arguments;
+        int r;
+
+        va_start(arguments, format);
+        r = place_fail(place, FAILURE_PROFILE_INVALID, failure, format, arguments);
+        va_end(arguments);
+        return r;
+}
+
+int place_refuse(Place place, Failure *failure, const char *format, ...) {
+        va_list arguments;
+        int r;
+
+        va_start(arguments, format);
+        r = place_fail(place, FAILURE_INVALID_ARGS, failure, format, arguments);
+        va_end(arguments);
+        return r;
 }
 
 static int check_node(YamlNode node, unsigned depth, size_t *seen, Failure *failure);

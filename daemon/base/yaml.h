@@ -72,6 +72,8 @@ const char *yaml_text(YamlNode node);
 
 /* Fills failure with PROFILE_INVALID "file:line:column: ..." and returns its errno. */
 _printf_(3, 4) int place_complain(Place place, Failure *failure, const char *format, ...);
+/* The same with INVALID_ARGS: the file is right, and what it is used for cannot be what it asks for. */
+_printf_(3, 4) int place_refuse(Place place, Failure *failure, const char *format, ...);
 #define yaml_complain(node, failure, ...) place_complain(yaml_place(node), failure, __VA_ARGS__)
 
 /* Readers with a check: each complains with `what` was expected. *ret is untouched then. */

@@ -27,12 +27,13 @@ typedef struct ApiParts {
         const char *centre_name; /* role branch: as messages name the centre */
         Catalogue *catalogue;
         Readers *readers;
-        IssuanceFile *issuance; /* NULL: role branch */
+        IssuanceFile *issuance; /* role branch: empty, and the records are elsewhere */
         Centre *centre;
         JobEngine *engine;
 
-        /* Reload: reads configuration and profiles anew; a failure has changed nothing. */
-        int (*reload)(void *userdata, Failure *failure);
+        /* Reload: reads configuration, keys and profiles anew; `done` is called once, at once or later. A failure has
+         * changed nothing. */
+        void (*reload)(void (*done)(const Failure *failure, void *reply), void *reply, void *userdata);
         /* The number of readers or of open jobs may have changed. May be NULL. */
         void (*status_changed)(size_t readers, size_t open_jobs, void *userdata);
         void *userdata;

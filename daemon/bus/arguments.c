@@ -173,12 +173,46 @@ int request_arguments_read(sd_bus_message *message, const char **ret_type, const
         return check_reason(*ret_reason, failure);
 }
 
+static int import_mode(const char *name, ImportMode *ret, Failure *failure) {
+        static const char *const names[] = {
+                [IMPORT_ADD] = "add",
+                [IMPORT_MERGE] = "merge",
+                [IMPORT_REPLACE] = "replace",
+        };
+
+        for (size_t i = 0; i < ELEMENTS(names); i++)
+                if (streq(names[i], name)) {
+                        *ret = (ImportMode) i;
+                        return 0;
+                }
+
+        return failure_set(failure, FAILURE_INVALID_ARGS, "mode must be \"add\", \"merge\" or \"replace\".");
+}
+
+int import_arguments_read(sd_bus_message *message, ImportArguments *ret, Failure *failure) {
+        _cleanup_close_ int descriptor = -1;
+        const char *mode = "add";
+        const Option options[] = { { "mode", 's', &mode } };
+        int r;
+
+        r = descriptor_read(message, O_RDONLY, &descriptor, failure);
+        if (r >= 0)
+                r = options_read(message, options, ELEMENTS(options), failure);
+        if (r >= 0)
+                r = import_mode(mode, &ret->mode, failure);
+        if (r < 0)
+                return r;
+
+        ret->descriptor = TAKE_FD(descriptor);
+        return 0;
+}
+
 int export_arguments_read(sd_bus_message *message, ExportArguments *ret, Failure *failure) {
         _cleanup_close_ int descriptor = -1;
         ExportArguments arguments = { .descriptor = -1, .type = "" };
         const Option options[] = {
                 { "type", 's', &arguments.type },
-                { "secrets", 'b', &arguments.secrets },
+                { "sealed", 'b', &arguments.sealed },
         };
         int r;
 

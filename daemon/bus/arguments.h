@@ -27,13 +27,21 @@ int key_arguments_read(sd_bus_message *message, const char **ret_type, const cha
 int request_arguments_read(sd_bus_message *message, const char **ret_type, const char **ret_id,
                            const char **ret_reason, Failure *failure);
 
+typedef struct ImportArguments {
+        int descriptor; /* owned; -1 */
+        ImportMode mode;
+} ImportArguments;
+
+/* ha{sv}: mode s. */
+int import_arguments_read(sd_bus_message *message, ImportArguments *ret, Failure *failure);
+
 typedef struct ExportArguments {
         int descriptor; /* owned; -1 */
         const char *type;
-        bool secrets;
+        bool sealed;
 } ExportArguments;
 
-/* ha{sv}: type s, secrets b. */
+/* ha{sv}: type s, sealed b. */
 int export_arguments_read(sd_bus_message *message, ExportArguments *ret, Failure *failure);
 
 /* A reader's name as the job engine takes it: the last element of an object path, anything else as it is. */

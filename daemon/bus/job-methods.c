@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The methods that work on cards: each starts a job of the job engine and answers with its path when the job is
- * durable. ReadCard alone asks the reader itself. */
+/* The methods that start a job: each answers with its path when the job is durable. ReadCard alone asks the reader
+ * itself. */
 #include <fcntl.h>
 
 #include "bus/arguments.h"
@@ -142,28 +142,26 @@ int method_start_batch(sd_bus_message *message, void *userdata, sd_bus_error *er
 int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const Published *published = userdata;
         Api *api = published->api;
-        _cleanup_close_ int descriptor = -1;
         _cleanup_(reply_freep) Reply *reply = NULL;
         _cleanup_failure_ Failure failure = {};
-        bool replace = false;
-        const Option options[] = { { "replace", 'b', &replace } };
+        ImportArguments arguments;
         int r;
 
         r = check_file(published, error);
         if (r < 0)
                 return r;
 
-        r = descriptor_read(message, O_RDONLY, &descriptor, &failure);
-        if (r >= 0)
-                r = options_read(message, options, ELEMENTS(options), &failure);
+        r = import_arguments_read(message, &arguments, &failure);
         if (r < 0)
                 return error_set_failure(error, r, &failure);
 
         r = reply_new(api, message, &reply);
-        if (r < 0)
+        if (r < 0) {
+                close(arguments.descriptor);
                 return r;
+        }
 
-        r = job_engine_import(api->parts->engine, TAKE_FD(descriptor), replace,
+        r = job_engine_import(api->parts->engine, arguments.descriptor, arguments.mode,
                               authority_caller(api->authority, message), on_job, reply, &failure);
         return reply_expect(&reply, r, &failure, error);
 }
@@ -190,7 +188,53 @@ int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error 
                 return r;
         }
 
-        r = job_engine_export(api->parts->engine, arguments.descriptor, arguments.type, arguments.secrets,
+        r = job_engine_export(api->parts->engine, arguments.descriptor, arguments.type, arguments.sealed,
+                              authority_caller(api->authority, message), on_job, reply, &failure);
+        return reply_expect(&reply, r, &failure, error);
+}
+
+typedef int (*CareCall)(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+
+static int call_care(sd_bus_message *message, const Published *published, CareCall call,
+                     sd_bus_error *error) {
+        Api *api = published->api;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        int r;
+
+        r = reply_new(api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = call(api->parts->engine, authority_caller(api->authority, message), on_job, reply, &failure);
+        return reply_expect(&reply, r, &failure, error);
+}
+
+int method_check_store(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_care(message, userdata, job_engine_check, error);
+}
+
+int method_rotate_key(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return call_care(message, userdata, job_engine_rotate_key, error);
+}
+
+int method_backup_store(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Published *published = userdata;
+        Api *api = published->api;
+        _cleanup_close_ int directory = -1;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        int r;
+
+        r = directory_read(message, &directory, &failure);
+        if (r < 0)
+                return error_set_failure(error, r, &failure);
+
+        r = reply_new(api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = job_engine_backup(api->parts->engine, TAKE_FD(directory),
                               authority_caller(api->authority, message), on_job, reply, &failure);
         return reply_expect(&reply, r, &failure, error);
 }

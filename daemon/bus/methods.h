@@ -25,5 +25,8 @@ int method_issue(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_start_batch(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_check_store(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_backup_store(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_rotate_key(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
 #endif

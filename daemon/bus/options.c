@@ -101,18 +101,35 @@ int options_read(sd_bus_message *message, const Option *options, size_t count, F
         return sd_bus_message_exit_container(message);
 }
 
+/* Reads an h, and what is behind it. The descriptor stays the message's. */
+static int borrow_descriptor(sd_bus_message *message, int *ret, int *flags, struct stat *status,
+                             Failure *failure) {
+        int r;
+
+        r = sd_bus_message_read(message, "h", ret);
+        if (r < 0)
+                return r;
+
+        *flags = fcntl(*ret, F_GETFL);
+        if (*flags < 0 || fstat(*ret, status) < 0)
+                return failure_set_errno(failure, FAILURE_INVALID_ARGS, errno,
+                                         "The file descriptor cannot be used");
+
+        return 0;
+}
+
+static int keep_descriptor(int borrowed, int *ret) {
+        *ret = fcntl(borrowed, F_DUPFD_CLOEXEC, 3);
+        return *ret < 0 ? -errno : 0;
+}
+
 int descriptor_read(sd_bus_message *message, int access, int *ret, Failure *failure) {
         struct stat status;
         int borrowed, flags, r;
 
-        r = sd_bus_message_read(message, "h", &borrowed);
+        r = borrow_descriptor(message, &borrowed, &flags, &status, failure);
         if (r < 0)
                 return r;
-
-        flags = fcntl(borrowed, F_GETFL);
-        if (flags < 0 || fstat(borrowed, &status) < 0)
-                return failure_set_errno(failure, FAILURE_INVALID_ARGS, errno,
-                                         "The file descriptor cannot be used");
 
         if (S_ISDIR(status.st_mode) || (flags & O_PATH))
                 return failure_set(failure, FAILURE_INVALID_ARGS,
@@ -122,9 +139,20 @@ int descriptor_read(sd_bus_message *message, int access, int *ret, Failure *fail
                 return failure_set(failure, FAILURE_INVALID_ARGS, "The file descriptor is not open for %s.",
                                    access == O_RDONLY ? "reading" : "writing");
 
-        *ret = fcntl(borrowed, F_DUPFD_CLOEXEC, 3);
-        if (*ret < 0)
-                return -errno;
+        return keep_descriptor(borrowed, ret);
+}
 
-        return 0;
+int directory_read(sd_bus_message *message, int *ret, Failure *failure) {
+        struct stat status;
+        int borrowed, flags, r;
+
+        r = borrow_descriptor(message, &borrowed, &flags, &status, failure);
+        if (r < 0)
+                return r;
+
+        if (!S_ISDIR(status.st_mode) || (flags & O_PATH))
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "The file descriptor is not that of an open directory.");
+
+        return keep_descriptor(borrowed, ret);
 }

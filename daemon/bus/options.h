@@ -21,4 +21,7 @@ int options_read(sd_bus_message *message, const Option *options, size_t count, F
  * descriptor that is not open for it, or is a directory. */
 int descriptor_read(sd_bus_message *message, int access, int *ret, Failure *failure);
 
+/* The same for a directory: INVALID_ARGS for anything else. */
+int directory_read(sd_bus_message *message, int *ret, Failure *failure);
+
 #endif

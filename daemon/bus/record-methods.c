@@ -14,7 +14,7 @@ enum { LIST_LIMIT = 1000 };
 int check_file(const Published *published, sd_bus_error *error) {
         const ApiParts *parts = published->api->parts;
 
-        if (parts->issuance)
+        if (parts->role != ROLE_BRANCH)
                 return 0;
 
         return sd_bus_error_setf(error, failure_name(FAILURE_ACCESS_DENIED),

@@ -8,7 +8,7 @@
 #include "bus/reply.h"
 
 /* Goes up with each addition to the interfaces; nothing is ever changed or removed. */
-enum { API_VERSION = 2 };
+enum { API_VERSION = 3 };
 
 void root_object_card_inserted(Api *api, const char *reader_path, const char *type) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardInserted", "os", reader_path, type);
@@ -51,7 +51,7 @@ static PropertyValue read_automatic(const void *object) {
 static PropertyValue read_record_count(const void *object) {
         const Api *api = object;
 
-        return PROPERTY_NUMBER64(api->parts->issuance ? issuance_file_count(api->parts->issuance) : 0);
+        return PROPERTY_NUMBER64(issuance_file_count(api->parts->issuance));
 }
 
 static PropertyValue read_api_version(const void *object _unused_) {
@@ -120,18 +120,26 @@ static int method_list_card_types(sd_bus_message *message, void *userdata, sd_bu
         return sd_bus_message_send(answer);
 }
 
-static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static void on_reloaded(const Failure *failure, void *userdata) {
+        _cleanup_(reply_freep) Reply *reply = userdata;
+
+        publisher_say(reply->api->root, API_PATH);
+        reply_end(reply, failure_is_set(failure) ? reply_failure(reply, failure)
+                                                 : sd_bus_reply_method_return(reply->message, NULL));
+}
+
+static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_) {
         const Published *published = userdata;
         const ApiParts *parts = published->api->parts;
-        _cleanup_failure_ Failure failure = {};
+        Reply *reply;
         int r;
 
-        r = parts->reload(parts->userdata, &failure);
+        r = reply_new(published->api, message, &reply);
         if (r < 0)
-                return error_set_failure(error, r, &failure);
+                return r;
 
-        publisher_say(published->api->root, published->path);
-        return sd_bus_reply_method_return(message, NULL);
+        parts->reload(on_reloaded, reply, parts->userdata);
+        return 1;
 }
 
 static void on_checked(uint64_t usec, const Failure *failure, void *userdata) {
@@ -199,6 +207,13 @@ static const sd_bus_vtable root_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("CheckLine", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", centre, "t", microseconds),
                                 method_check_line, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+
+        SD_BUS_METHOD_WITH_ARGS("CheckStore", SD_BUS_NO_ARGS, SD_BUS_RESULT("o", job), method_check_store,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("BackupStore", SD_BUS_ARGS("h", directory), SD_BUS_RESULT("o", job),
+                                method_backup_store, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RotateKey", SD_BUS_NO_ARGS, SD_BUS_RESULT("o", job), method_rotate_key,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_SIGNAL_WITH_ARGS("CardInserted", SD_BUS_ARGS("o", reader, "s", type), 0),

@@ -3,7 +3,7 @@
 #include "base/tlv.h"
 #include "card/profile.h"
 
-static void call_done(Call *call) {
+void call_done(Call *call) {
         CallList done_if = { call->done_if, call->done_if_count };
 
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
@@ -22,7 +22,8 @@ void calls_done(CallList *list) {
 
 static bool condition_holds(const Condition *condition, const ValueContext *context) {
         bool present = condition->field &&
-                       field_text(condition->field, context->profile, context->id, context->fields);
+                       field_count(condition->field, context->profile, context->id, context->fields) > 0;
+        Span read;
 
         switch (condition->kind) {
         case CONDITION_PRESENT:
@@ -30,64 +31,202 @@ static bool condition_holds(const Condition *condition, const ValueContext *cont
         case CONDITION_ABSENT:
                 return !present;
         case CONDITION_READ_IS:
-                return context->proving || pattern_fits(condition->pattern, context->serial, false);
+                return context->proving || (context_read(context, condition->read, &read) >= 0 &&
+                                            pattern_fits(condition->pattern, read, false));
         default:
                 return true;
         }
 }
 
-static int encode_call(const Step *step, const ValueContext *context, Call *call, Failure *failure) {
-        CallList done_if = {};
-        int r;
+/* One walk through a list of steps. */
+typedef struct Walk {
+        StepEach each;
+        void *userdata;
+        unsigned turns; /* begun so far */
+} Walk;
 
-        call->step = step;
-        for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++) {
-                const ArgumentRule *rule = &step->verb->arguments[i];
-                const Argument *argument = &step->arguments[i];
+static int walk(Walk *walk, const StepList *list, const ValueContext *context, Failure *failure);
 
-                if (!argument->value)
-                        continue;
+static int walk_turn(Walk *state, const Repeat *repeat, const ValueContext *context, Turn *turn,
+                     Failure *failure) {
+        ValueContext inner = *context;
 
-                r = value_encode(argument->value, context, &call->values[i], failure);
-                if (r < 0)
-                        return r;
+        turn->name = repeat->name;
+        turn->outer = context->turn;
+        turn->field = repeat->each;
+        turn->id = ++state->turns;
+        inner.turn = turn;
+        if (turn->id > PROFILE_CALLS_MAX)
+                return failure_set(failure, FAILURE_INVALID_ARGS, "The repeats take more than %d turns",
+                                   PROFILE_CALLS_MAX);
 
-                if (call->values[i].data.size < (size_t) rule->minimum ||
-                    call->values[i].data.size > (size_t) rule->maximum)
-                        return failure_set(
-                                failure, FAILURE_INVALID_ARGS,
-                                "%s:%zu:%zu: `%s` of %s is %zu bytes long and must be %lld to %lld",
-                                step->place.file, step->place.line, step->place.column, rule->name,
-                                step->verb->name, call->values[i].data.size, (long long) rule->minimum,
-                                (long long) rule->maximum);
+        return walk(state, &repeat->steps, &inner, failure);
+}
+
+static int walk_list(Walk *state, const Repeat *repeat, const ValueContext *context, Failure *failure) {
+        size_t count = field_count(repeat->each, context->profile, context->id, context->fields);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < count; i++) {
+                Turn turn = { .number = (int64_t) i + 1 };
+
+                turn.text = field_text(repeat->each, context->profile, context->id, context->fields, i);
+                r = walk_turn(state, repeat, context, &turn, failure);
         }
 
-        r = calls_encode(&step->done_if, context, &done_if, failure);
-        call->done_if = done_if.calls;
-        call->done_if_count = done_if.count;
         return r;
 }
 
-int calls_encode(const StepList *list, const ValueContext *context, CallList *ret, Failure *failure) {
-        if (list->count == 0)
-                return 0;
+static int walk_repeat(Walk *state, const Repeat *repeat, const ValueContext *context, Failure *failure) {
+        int64_t from, to;
+        int r;
 
-        ret->calls = new0(Call, list->count);
-        if (!ret->calls)
-                return failure_no_memory(failure);
+        if (repeat->each)
+                return walk_list(state, repeat, context, failure);
 
+        r = number_count(&repeat->from, context, 0, INT32_MAX, "`from`", &from, failure);
+        if (r >= 0)
+                r = number_count(&repeat->to, context, 0, INT32_MAX, "`to`", &to, failure);
+
+        for (int64_t n = from; r == 0 && n <= to; n++) {
+                Turn turn = { .number = n };
+
+                r = walk_turn(state, repeat, context, &turn, failure);
+        }
+
+        return r;
+}
+
+static int walk(Walk *state, const StepList *list, const ValueContext *context, Failure *failure) {
         for (size_t i = 0; i < list->count; i++) {
+                const Step *step = &list->steps[i];
                 int r;
 
-                if (!condition_holds(&list->steps[i].when, context))
+                if (!condition_holds(&step->when, context))
                         continue;
 
-                r = encode_call(&list->steps[i], context, &ret->calls[ret->count++], failure);
-                if (r < 0)
+                r = step->repeat ? walk_repeat(state, step->repeat, context, failure)
+                                 : state->each(step, context, state->userdata, failure);
+                if (r != 0)
                         return r;
         }
 
         return 0;
+}
+
+int steps_walk(const StepList *list, const ValueContext *context, StepEach each, void *userdata,
+               Failure *failure) {
+        Walk state = { .each = each, .userdata = userdata };
+
+        return walk(&state, list, context, failure);
+}
+
+int call_argument_for(const Call *call, ArgumentRole role, uint64_t secret) {
+        const Step *step = call->step;
+
+        for (int i = step_argument(step, role, 0); i >= 0; i = step_argument(step, role, i + 1))
+                if (step->verb->secret->which(call, i) == secret)
+                        return i;
+
+        return -1;
+}
+
+static int encode_number(const ArgumentRule *rule, const Argument *argument, const ValueContext *context,
+                         int64_t *ret, Failure *failure) {
+        *ret = argument->number;
+        if (rule->type != ARGUMENT_NUMBER || !argument->given)
+                return 0;
+
+        return number_count(&argument->count, context, rule->minimum, rule->maximum, rule->name, ret,
+                            failure);
+}
+
+/* How long a key is, the key ring says: nobody knows while a profile is tried out. */
+static int encode_argument(const Step *step, size_t n, const ValueContext *context, Encoded *ret,
+                           Failure *failure) {
+        const ArgumentRule *rule = &step->verb->arguments[n];
+        const Value *value = step->arguments[n].value;
+        int r;
+
+        if (!value)
+                return 0;
+
+        r = value_encode(value, context, ret, failure);
+        if (r < 0 || (context->proving && value_has_key(value)))
+                return r;
+
+        if (ret->data.size < (size_t) rule->minimum || ret->data.size > (size_t) rule->maximum)
+                return place_refuse(step->place, failure,
+                                    "`%s` of %s is %zu bytes long and must be %lld to %lld", rule->name,
+                                    step->verb->name, ret->data.size, (long long) rule->minimum,
+                                    (long long) rule->maximum);
+
+        return 0;
+}
+
+static bool step_has_key(const Step *step) {
+        for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
+                if (step->arguments[i].value && value_has_key(step->arguments[i].value))
+                        return true;
+
+        return false;
+}
+
+static void note_turns(const ValueContext *context, Call *call) {
+        size_t depth = 0;
+
+        for (const Turn *turn = context->turn; turn; turn = turn->outer)
+                depth++;
+        for (const Turn *turn = context->turn; turn && depth > 0; turn = turn->outer)
+                call->turns[--depth] = turn->id;
+}
+
+int call_encode(const Step *step, const ValueContext *context, Call *ret, Failure *failure) {
+        CallList done_if = {};
+        int r = 0;
+
+        ret->step = step;
+        note_turns(context, ret);
+        for (size_t i = 0; r >= 0 && i < VERB_ARGUMENTS_MAX; i++) {
+                r = encode_number(&step->verb->arguments[i], &step->arguments[i], context, &ret->numbers[i],
+                                  failure);
+                if (r >= 0)
+                        r = encode_argument(step, i, context, &ret->values[i], failure);
+        }
+        if (r < 0)
+                return r;
+
+        r = calls_encode(&step->done_if, context, &done_if, failure);
+        ret->done_if = done_if.calls;
+        ret->done_if_count = done_if.count;
+        if (r < 0 || !step->verb->check_call || (context->proving && step_has_key(step)))
+                return r;
+
+        return step->verb->check_call(ret, failure);
+}
+
+static int add_call(const Step *step, const ValueContext *context, void *userdata, Failure *failure) {
+        CallList *list = userdata;
+        Call *calls;
+
+        if (list->count == PROFILE_CALLS_MAX)
+                return place_refuse(step->place, failure, "With every repeat, these are more than %d steps",
+                                    PROFILE_CALLS_MAX);
+
+        if ((list->count & (list->count - 1)) == 0) {
+                calls = reallocarray(list->calls, list->count > 0 ? 2 * list->count : 1, sizeof(*calls));
+                if (!calls)
+                        return failure_no_memory(failure);
+                list->calls = calls;
+        }
+
+        calls = &list->calls[list->count++];
+        *calls = (Call){};
+        return call_encode(step, context, calls, failure);
+}
+
+int calls_encode(const StepList *list, const ValueContext *context, CallList *ret, Failure *failure) {
+        return steps_walk(list, context, add_call, ret, failure);
 }
 
 /* The part of an answer that matters. False where the answer does not have it. */

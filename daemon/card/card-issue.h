@@ -49,7 +49,7 @@ typedef struct CardIssueNews {
         const json_t *
                 report; /* VERIFIED: array of {"stage": s, "field": s, "result": "compared" | "used" | "not verifiable"} */
         const Failure *failure;
-        int tries_left; /* FAILED because a key or PIN was refused: what the card says is left; else -1 */
+        int tries_left; /* FAILED because a key or PIN was refused: what the card says is left, 255 where it says nothing; else -1 */
 } CardIssueNews;
 
 /* Called on the main thread; everything in news is borrowed for the call. */

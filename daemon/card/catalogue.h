@@ -42,6 +42,10 @@ const char *const *profile_abilities(const Profile *profile);
 bool profile_field_is_secret(const Profile *profile, const char *name);
 bool profile_field_is_indexed(const Profile *profile, const char *name);
 
+/* The number of fields of the profile, and the n-th one's name. Borrowed. */
+size_t profile_field_count(const Profile *profile);
+const char *profile_field_name(const Profile *profile, size_t n);
+
 /* Holds a record's ID and fields (a JSON object: name -> string, or array of strings where the field is a list)
  * against the profile's `fields`: unknown name, missing one that is neither optional nor has a default, wrong
  * length, text that its encoding cannot carry, failed check. INVALID_ARGS names the field and what it must be,

@@ -4,6 +4,17 @@
 
 #include <stdio.h>
 
+#include "card/encoding-gsm.h"
+
+enum {
+        DATE_TEXT = 10, /* YYYY-MM-DD */
+        DATE_SHORT = 3, /* bytes: YYMMDD */
+        DATE_LONG = 4,  /* YYYYMMDD */
+        IMSI_SIZE = 9,
+        IMSI_DIGITS_MIN = 6, /* country and network codes, and one digit more */
+        IMSI_DIGITS_MAX = 15,
+};
+
 const char *const encoding_names[] = {
         [ENCODING_HEX] = "hex",
         [ENCODING_ASCII] = "ascii",
@@ -11,6 +22,10 @@ const char *const encoding_names[] = {
         [ENCODING_BCD] = "bcd",
         [ENCODING_NIBBLE_SWAPPED_BCD] = "nibble-swapped-bcd",
         [ENCODING_INTEGER] = "integer",
+        [ENCODING_GSM7] = "gsm7",
+        [ENCODING_UCS2] = "ucs2",
+        [ENCODING_DATE] = "date",
+        [ENCODING_IMSI] = "imsi",
         [_ENCODING_MAX] = NULL,
 };
 
@@ -22,6 +37,10 @@ const char *encoding_expects(Encoding encoding) {
                 [ENCODING_BCD] = "decimal digits",
                 [ENCODING_NIBBLE_SWAPPED_BCD] = "decimal digits",
                 [ENCODING_INTEGER] = "a decimal number without leading zeros",
+                [ENCODING_GSM7] = "text of the GSM default alphabet",
+                [ENCODING_UCS2] = "text of the Basic Multilingual Plane without control characters",
+                [ENCODING_DATE] = "a date, YYYY-MM-DD",
+                [ENCODING_IMSI] = "6 to 15 decimal digits",
         };
 
         return texts[encoding];
@@ -39,9 +58,8 @@ static bool is_ascii(Span bytes) {
         return true;
 }
 
-/* The number of bytes of the UTF-8 character at the start of bytes, or 0 where there is none (Unicode 15,
- * table 3-7: no surrogates, nothing longer than needed), or where it is a control character. */
-static size_t utf8_character(Span bytes) {
+/* Unicode 15, table 3-7: no surrogates, nothing longer than needed. */
+size_t utf8_character(Span bytes, uint32_t *ret) {
         static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
         uint8_t first = bytes.data[0];
         size_t size = first < 0x80         ? 1
@@ -64,12 +82,14 @@ static size_t utf8_character(Span bytes) {
         if (point < smallest[size] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
                 return 0;
 
+        *ret = point;
         return point < 0x20 || (point >= 0x7F && point <= 0x9F) ? 0 : size;
 }
 
 static bool is_utf8(Span bytes) {
         while (bytes.size > 0) {
-                size_t size = utf8_character(bytes);
+                uint32_t point;
+                size_t size = utf8_character(bytes, &point);
 
                 if (size == 0)
                         return false;
@@ -134,6 +154,62 @@ static int encode_integer(const char *text, size_t width, Bytes *ret) {
         return bytes_append(ret, SPAN(bytes + sizeof(bytes) - needed, needed));
 }
 
+static bool is_day(int year, int month, int day) {
+        static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+        bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+        if (month < 1 || month > 12 || day < 1)
+                return false;
+
+        return day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+/* ISO 8601-1:2019, 5.2.2.1, extended format. */
+static int encode_date(const char *text, size_t width, Bytes *ret) {
+        static const char form[] = "0000-00-00";
+        char digits[9];
+        int year, month, day;
+
+        if (strlen(text) != DATE_TEXT)
+                return -EINVAL;
+
+        for (size_t i = 0; i < DATE_TEXT; i++)
+                if (form[i] == '-' ? text[i] != '-' : !is_digit(text[i]))
+                        return -EINVAL;
+
+        snprintf(digits, sizeof(digits), "%.4s%.2s%.2s", text, text + 5, text + 8);
+        year = atoi(text);
+        month = atoi(text + 5);
+        day = atoi(text + 8);
+        if (!is_day(year, month, day))
+                return -EINVAL;
+        if (width != DATE_SHORT)
+                return encode_bcd(digits, false, ret);
+
+        return year >= 2000 && year <= 2099 ? encode_bcd(digits + 2, false, ret) : -ERANGE;
+}
+
+/* 3GPP TS 31.102, 4.2.2, after 3GPP TS 24.008, 10.5.1.4: the first nibble is 9 before an odd number of digits and 1
+ * before an even one; what is not needed is FF. */
+static int encode_imsi(const char *text, Bytes *ret) {
+        size_t length = strlen(text), needed = length / 2 + 1;
+        char digits[IMSI_DIGITS_MAX + 2];
+        int r;
+
+        if (length < IMSI_DIGITS_MIN || length > IMSI_DIGITS_MAX || text[strspn(text, "0123456789")])
+                return -EINVAL;
+
+        snprintf(digits, sizeof(digits), "%c%s", length % 2 ? '9' : '1', text);
+        r = bytes_append_byte(ret, (uint8_t) needed);
+        if (r >= 0)
+                r = encode_bcd(digits, true, ret);
+        if (r >= 0)
+                r = bytes_append_fill(ret, 0xFF, IMSI_SIZE - 1 - needed);
+
+        explicit_bzero(digits, sizeof(digits));
+        return r;
+}
+
 int encoding_encode(Encoding encoding, const char *text, size_t width, Bytes *ret) {
         Span span = span_of_string(text);
 
@@ -149,6 +225,14 @@ int encoding_encode(Encoding encoding, const char *text, size_t width, Bytes *re
                 return encode_bcd(text, encoding == ENCODING_NIBBLE_SWAPPED_BCD, ret);
         case ENCODING_INTEGER:
                 return encode_integer(text, width, ret);
+        case ENCODING_GSM7:
+                return gsm7_encode(span, ret);
+        case ENCODING_UCS2:
+                return ucs2_encode(span, ret);
+        case ENCODING_DATE:
+                return encode_date(text, width, ret);
+        case ENCODING_IMSI:
+                return encode_imsi(text, ret);
         default:
                 return -EINVAL;
         }
@@ -224,6 +308,66 @@ static int decode_integer(Span bytes, char **ret) {
         return asprintf(ret, "%llu", (unsigned long long) number) < 0 ? -ENOMEM : 0;
 }
 
+static int decode_gsm(Span bytes, int (*decode)(Span bytes, Bytes *ret), char **ret) {
+        _cleanup_bytes_ Bytes text = {};
+        int r;
+
+        r = decode(bytes, &text);
+        if (r < 0)
+                return r;
+
+        *ret = span_to_string(bytes_span(&text));
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int decode_date(Span bytes, char **ret) {
+        _cleanup_string_erase_ char *digits = NULL;
+        _cleanup_bytes_ Bytes again = {};
+        int r;
+
+        if (bytes.size != DATE_SHORT && bytes.size != DATE_LONG)
+                return -EINVAL;
+
+        r = decode_bcd(bytes, false, &digits);
+        if (r < 0)
+                return r;
+        if (strlen(digits) != 2 * bytes.size)
+                return -EINVAL;
+
+        if (asprintf(ret, "%s%.*s-%.2s-%.2s", bytes.size == DATE_SHORT ? "20" : "", (int) strlen(digits) - 4,
+                     digits, digits + strlen(digits) - 4, digits + strlen(digits) - 2) < 0)
+                return -ENOMEM;
+
+        r = encode_date(*ret, bytes.size, &again);
+        if (r < 0)
+                string_erase(TAKE_PTR(*ret));
+
+        return r;
+}
+
+static int decode_imsi(Span bytes, char **ret) {
+        _cleanup_string_erase_ char *digits = NULL;
+        _cleanup_bytes_ Bytes again = {};
+        int r;
+
+        if (bytes.size != IMSI_SIZE)
+                return -EINVAL;
+
+        r = decode_bcd(span_part(bytes, 1, bytes.size), true, &digits);
+        if (r < 0)
+                return r;
+
+        /* Right is what would be written so. */
+        r = *digits ? encode_imsi(digits + 1, &again) : -EINVAL;
+        if (r < 0)
+                return r;
+        if (!span_equal(bytes_span(&again), bytes))
+                return -EINVAL;
+
+        *ret = strdup(digits + 1);
+        return *ret ? 0 : -ENOMEM;
+}
+
 int encoding_decode(Encoding encoding, Span bytes, char **ret) {
         switch (encoding) {
         case ENCODING_HEX:
@@ -238,15 +382,41 @@ int encoding_decode(Encoding encoding, Span bytes, char **ret) {
                 return decode_bcd(bytes, encoding == ENCODING_NIBBLE_SWAPPED_BCD, ret);
         case ENCODING_INTEGER:
                 return decode_integer(bytes, ret);
+        case ENCODING_GSM7:
+                return decode_gsm(bytes, gsm7_decode, ret);
+        case ENCODING_UCS2:
+                return decode_gsm(bytes, ucs2_decode, ret);
+        case ENCODING_DATE:
+                return decode_date(bytes, ret);
+        case ENCODING_IMSI:
+                return decode_imsi(bytes, ret);
         default:
                 return -EINVAL;
         }
 }
 
+/* How many digits make so many bytes. */
+static size_t digits_of(Encoding encoding, size_t size) {
+        switch (encoding) {
+        case ENCODING_ASCII:
+        case ENCODING_UTF_8:
+        case ENCODING_GSM7:
+                return size;
+        case ENCODING_UCS2:
+                return size / 2;
+        case ENCODING_IMSI:
+                return IMSI_DIGITS_MAX;
+        default:
+                return 2 * size;
+        }
+}
+
 char *encoding_sample(Encoding encoding, size_t size) {
-        size_t digits = encoding == ENCODING_ASCII || encoding == ENCODING_UTF_8 ? size : 2 * size;
+        size_t digits = digits_of(encoding, size);
         char *text;
 
+        if (encoding == ENCODING_DATE)
+                return strdup("2011-11-11");
         if (encoding == ENCODING_INTEGER)
                 return asprintf(&text, "%llu", size <= 1 ? 1ULL : 1ULL << 8 * (MIN_OF(size, 8U) - 1)) < 0
                                ? NULL

@@ -2,8 +2,8 @@
 /* The `fields:` of a profile: what a record of its type holds, and holding a record against it. */
 #include "card/profile.h"
 
-static const char *const field_keys[] = { "length", "min",      "max",     "encoding", "secret",
-                                          "index",  "optional", "default", NULL };
+static const char *const field_keys[] = { "length",   "min",     "max",  "encoding", "secret", "index",
+                                          "optional", "default", "list", "most",     "check",  NULL };
 
 void field_done(Field *field) {
         free(field->name);
@@ -29,6 +29,14 @@ bool profile_field_is_indexed(const Profile *profile, const char *name) {
         const Field *field = profile_field(profile, name);
 
         return field && field->index;
+}
+
+size_t profile_field_count(const Profile *profile) {
+        return profile->field_count;
+}
+
+const char *profile_field_name(const Profile *profile, size_t n) {
+        return profile->fields[n].name;
 }
 
 static bool name_is_valid(const char *name) {
@@ -63,6 +71,14 @@ static int parse_size(YamlNode node, Field *field, Failure *failure) {
 
         if (field->encoding == ENCODING_INTEGER && maximum > 8)
                 return yaml_complain(node, failure, "expected an integer of at most 8 bytes");
+        if (field->encoding == ENCODING_DATE && (minimum != maximum || (maximum != 3 && maximum != 4)))
+                return yaml_complain(node, failure,
+                                     "expected a date of `length: 3` (YYMMDD) or 4 (YYYYMMDD)");
+        if (field->encoding == ENCODING_IMSI && (minimum != maximum || maximum != 9))
+                return yaml_complain(node, failure, "expected an IMSI of `length: 9`, as it is on the card");
+        if (field->encoding == ENCODING_UCS2 && (minimum % 2 != 0 || maximum % 2 != 0))
+                return yaml_complain(node, failure,
+                                     "expected an even number of bytes: UCS-2 has two a character");
 
         field->minimum = (size_t) minimum;
         field->maximum = (size_t) maximum;
@@ -77,6 +93,7 @@ static int parse_flags(YamlNode node, Field *field, Failure *failure) {
                 { "secret", offsetof(Field, secret) },
                 { "index", offsetof(Field, index) },
                 { "optional", offsetof(Field, optional) },
+                { "list", offsetof(Field, list) },
         };
 
         for (size_t i = 0; i < ELEMENTS(flags); i++) {
@@ -99,6 +116,58 @@ static int parse_flags(YamlNode node, Field *field, Failure *failure) {
         return 0;
 }
 
+/* `most` bounds a list, so that a profile can be proven for the longest one. */
+static int parse_most(YamlNode node, Field *field, Failure *failure) {
+        YamlNode most = yaml_find(node, "most");
+        int64_t number = FIELD_LIST_MAX;
+        int r = 0;
+
+        if (!field->list)
+                return yaml_present(most)
+                               ? yaml_complain(most, failure, "expected `list: true` beside `most`")
+                               : 0;
+
+        if (yaml_present(most))
+                r = yaml_read_number(most, 1, FIELD_LIST_MAX, "the most values that the list may have",
+                                     &number, failure);
+        if (r < 0)
+                return r;
+
+        field->most = (size_t) number;
+        if (field->most * field->maximum > VALUE_SIZE_MAX)
+                return yaml_complain(node, failure,
+                                     "expected a list that fits %d bytes when it is longest: see `most`",
+                                     VALUE_SIZE_MAX);
+
+        return 0;
+}
+
+static bool is_digits(Encoding encoding) {
+        return encoding == ENCODING_ASCII || encoding == ENCODING_BCD ||
+               encoding == ENCODING_NIBBLE_SWAPPED_BCD;
+}
+
+static int parse_check(YamlNode node, Field *field, Failure *failure) {
+        static const char *const checks[] = { "luhn", NULL };
+        YamlNode check = yaml_find(node, "check");
+        size_t choice;
+        int r;
+
+        if (!yaml_present(check))
+                return 0;
+
+        r = yaml_read_choice(check, checks, "a check digit", &choice, failure);
+        if (r < 0)
+                return r;
+        if (!is_digits(field->encoding))
+                return yaml_complain(check, failure,
+                                     "expected a check digit only among digits: ascii, bcd, "
+                                     "nibble-swapped-bcd");
+
+        field->luhn = true;
+        return 0;
+}
+
 static int parse_default(YamlNode node, Field *field, Failure *failure) {
         YamlNode text = yaml_find(node, "default");
         _cleanup_bytes_ Bytes bytes = {};
@@ -111,6 +180,8 @@ static int parse_default(YamlNode node, Field *field, Failure *failure) {
         r = yaml_read_text(text, "the default as text", &given, failure);
         if (r < 0)
                 return r;
+        if (field->list)
+                return yaml_complain(text, failure, "expected no default for a list");
 
         if (field_encode(field, given, &bytes, NULL) < 0)
                 return yaml_complain(text, failure,
@@ -145,6 +216,10 @@ static int parse_field(YamlNode key, YamlNode node, Field *field, Failure *failu
         if (r >= 0)
                 r = parse_flags(node, field, failure);
         if (r >= 0)
+                r = parse_most(node, field, failure);
+        if (r >= 0)
+                r = parse_check(node, field, failure);
+        if (r >= 0)
                 r = parse_default(node, field, failure);
         return r;
 }
@@ -174,29 +249,47 @@ int fields_parse(YamlNode node, Profile *profile, Failure *failure) {
         if (!profile->id)
                 return yaml_complain(node, failure, "expected a field `id`");
 
-        if (profile->id->secret || profile->id->optional || profile->id->default_text)
+        if (profile->id->secret || profile->id->optional || profile->id->default_text || profile->id->list)
                 return place_complain(
                         profile->id->place, failure,
-                        "expected `id` to be neither secret nor optional nor to have a default");
+                        "expected `id` to be neither secret nor optional nor a list nor to have a default");
 
         return 0;
 }
 
-const char *field_text(const Field *field, const Profile *profile, const char *id, const json_t *fields) {
+static const json_t *field_value(const Field *field, const json_t *fields) {
+        return json_object_get(fields, field->name);
+}
+
+size_t field_count(const Field *field, const Profile *profile, const char *id, const json_t *fields) {
+        if (field->list)
+                return json_array_size(field_value(field, fields));
+
+        return field_text(field, profile, id, fields, 0) ? 1 : 0;
+}
+
+const char *field_text(const Field *field, const Profile *profile, const char *id, const json_t *fields,
+                       size_t n) {
         const char *text;
 
         if (field == profile->id)
                 return id;
+        if (field->list)
+                return json_string_value(json_array_get(field_value(field, fields), n));
 
-        text = json_string_value(json_object_get(fields, field->name));
+        text = json_string_value(field_value(field, fields));
         return text ? text : field->default_text;
 }
 
 int field_encode(const Field *field, const char *text, Bytes *ret, Failure *failure) {
-        size_t width =
-                field->encoding == ENCODING_INTEGER && field->minimum == field->maximum ? field->minimum : 0;
+        size_t width = field->minimum == field->maximum ? field->minimum : 0;
         _cleanup_bytes_ Bytes bytes = {};
         int r;
+
+        if (field->luhn && !luhn_is_right(text))
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "The field \"%s\" must end in the check digit of the digits before it",
+                                   field->name);
 
         r = encoding_encode(field->encoding, text, width, &bytes);
         if (r == -ENOMEM)
@@ -242,6 +335,22 @@ static int check_id(const Field *field, const char *id, Failure *failure) {
         return 0;
 }
 
+static bool is_text(const json_t *value) {
+        return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
+static bool is_text_list(const json_t *value, size_t most) {
+        const json_t *item;
+        size_t i;
+
+        if (!json_is_array(value) || json_array_size(value) > most)
+                return false;
+
+        json_array_foreach((json_t *) value, i, item) if (!is_text(item)) return false;
+
+        return true;
+}
+
 static int check_known(const Profile *profile, const json_t *fields, Failure *failure) {
         const char *name;
         json_t *value;
@@ -255,9 +364,32 @@ static int check_known(const Profile *profile, const json_t *fields, Failure *fa
                 if (field == profile->id)
                         return failure_set(failure, FAILURE_INVALID_ARGS,
                                            "\"id\" is the record's own ID, not one of its fields");
-                if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
+                if (!is_text(value) && !field->list)
                         return failure_set(failure, FAILURE_INVALID_ARGS, "The field \"%s\" must be one text",
                                            name);
+                if (field->list && !is_text_list(value, field->most))
+                        return failure_set(failure, FAILURE_INVALID_ARGS,
+                                           "The field \"%s\" must be a list of at most %zu texts", name,
+                                           field->most);
+        }
+
+        return 0;
+}
+
+static int check_field(const Field *field, const Profile *profile, const char *id, const json_t *fields,
+                       Failure *failure) {
+        size_t count = field_count(field, profile, id, fields);
+
+        if (count == 0 && !field->optional)
+                return failure_set(failure, FAILURE_INVALID_ARGS, "The field \"%s\" is missing", field->name);
+
+        for (size_t i = 0; i < count; i++) {
+                _cleanup_bytes_ Bytes bytes = {};
+                int r;
+
+                r = field_encode(field, field_text(field, profile, id, fields, i), &bytes, failure);
+                if (r < 0)
+                        return r;
         }
 
         return 0;
@@ -269,24 +401,8 @@ int profile_check_fields(const Profile *profile, const char *id, const json_t *f
         r = check_id(profile->id, id, failure);
         if (r >= 0)
                 r = check_known(profile, fields, failure);
-        if (r < 0)
-                return r;
+        for (size_t i = 0; r >= 0 && i < profile->field_count; i++)
+                r = check_field(&profile->fields[i], profile, id, fields, failure);
 
-        for (size_t i = 0; i < profile->field_count; i++) {
-                const Field *field = &profile->fields[i];
-                const char *text = field_text(field, profile, id, fields);
-                _cleanup_bytes_ Bytes bytes = {};
-
-                if (!text && field->optional)
-                        continue;
-                if (!text)
-                        return failure_set(failure, FAILURE_INVALID_ARGS, "The field \"%s\" is missing",
-                                           field->name);
-
-                r = field_encode(field, text, &bytes, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
+        return r;
 }

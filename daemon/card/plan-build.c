@@ -11,6 +11,9 @@ Plan *plan_free(Plan *plan) {
                 calls_done(&plan->stages[i].write);
         }
 
+        if (plan->secure)
+                plan->secure->free(plan->secure);
+
         calls_done(&plan->verify);
         free(plan->stages);
         free(plan);
@@ -46,6 +49,10 @@ int plan_encode(const Profile *profile, const ValueContext *context, Plan **ret,
                         return r;
 
                 plan->work += 2 * (stage->open.count + stage->write.count);
+                if (plan->work > 2 * PROFILE_CALLS_MAX)
+                        return place_refuse(stage->stage->place, failure,
+                                            "With every repeat, the stages have more than %d steps",
+                                            PROFILE_CALLS_MAX);
         }
 
         r = calls_encode(&profile->verify, context, &plan->verify, failure);
@@ -66,6 +73,7 @@ int plan_new(const Profile *profile, const KeyRing *keys, const char *id, const 
                 .id = id,
                 .fields = fields,
                 .serial = bytes_span(&facts->serial),
+                .reads = &facts->reads,
         };
 
         if (profile->stage_count == 0)
@@ -81,6 +89,7 @@ void plan_session(const Plan *plan, const PlanContext *context, FailureKind kind
                 .transport = context->transport,
                 .class_byte = plan->profile->class_byte,
                 .longest = plan->profile->longest,
+                .accept = &plan->profile->accept,
                 .refused = context->refused,
                 .serial = context->serial,
                 .insertion = context->insertion,

@@ -20,13 +20,14 @@ struct Plan {
         CallList verify;
         size_t work; /* calls of all stages, written and read back: for the progress */
 
-        IssuePosition position; /* where the next plan_write() goes on */
-        bool begun;             /* the journal point before the first write is past */
-        bool resumed;           /* the write at the position may have happened already */
-        bool interrupted;       /* the last plan_write() ended with an error */
-        bool proven;            /* everything before the last stage has been read back */
-        int opened;             /* the stage whose session is open on the card, or NO_STAGE */
-        size_t done;            /* calls made so far */
+        IssuePosition position;  /* where the next plan_write() goes on */
+        bool begun;              /* the journal point before the first write is past */
+        bool resumed;            /* the write at the position may have happened already */
+        bool interrupted;        /* the last plan_write() ended with an error */
+        bool proven;             /* everything before the last stage has been read back */
+        int opened;              /* the stage whose session is open on the card, or NO_STAGE */
+        SecureMessaging *secure; /* the channel of that session, between two plan_write() */
+        size_t done;             /* calls made so far */
 };
 
 /* Encodes a profile's stages in any context; plan_new() for a record and a card, profile_prove() without
@@ -47,16 +48,30 @@ static inline bool call_writes(const Call *call) {
         return step_kind(call->step) == VERB_WRITE;
 }
 
-static inline bool call_changes_secret(const Call *call) {
-        return (call->step->verb->flags & VERB_CHANGES_SECRET) != 0;
-}
-
 static inline bool call_is_irreversible(const Call *call) {
         return (call->step->verb->flags & VERB_IRREVERSIBLE) != 0;
 }
 
-static inline int64_t call_reference(const Call *call) {
-        return call->step->arguments[PIN_REFERENCE].number;
+/* Whether a session step of a stage is needed on the way to a write of it: those in a repeat are for the writes of
+ * their own turn, since an earlier turn may have changed the keys that they present. */
+static inline bool call_leads_to(const Call *session, const Call *write) {
+        for (size_t i = 0; i < REPEAT_DEPTH_MAX; i++)
+                if (session->turns[i] != 0 && session->turns[i] != write->turns[i])
+                        return false;
+
+        return true;
+}
+
+/* Whether a write changes a secret that the call presents. */
+static inline bool call_changes_presented(const Call *change, const Call *call) {
+        const Step *step = call->step;
+
+        for (int i = step_argument(step, ROLE_PRESENTED, 0); i >= 0;
+             i = step_argument(step, ROLE_PRESENTED, i + 1))
+                if (call_argument_for(change, ROLE_NEW, step->verb->secret->which(call, i)) >= 0)
+                        return true;
+
+        return false;
 }
 
 #endif

@@ -11,7 +11,8 @@ typedef struct Proof {
         const PlanContext *context;
         Session session;
         json_t *report;
-        const Call *presented[PRESENTED_MAX]; /* whose values have been presented since the reset */
+        uint64_t presented
+                [PRESENTED_MAX]; /* which secrets have been presented since the reset, and stay open */
         size_t presented_count;
 } Proof;
 
@@ -39,41 +40,43 @@ static int report_fields(Proof *proof, const PlanStage *stage, const Encoded *en
         return 0;
 }
 
-/* The last change of a reference among the stages that are written, or NULL. */
-static const Call *newest_change(const Plan *plan, int64_t reference) {
-        const Call *newest = NULL;
-
-        for (size_t s = 0; s < plan->position.stage && s < plan->stage_count; s++) {
+/* The last change of a secret among the stages that are written, and its argument; or NULL. */
+static const Call *newest_change(const Plan *plan, uint64_t secret, int *argument) {
+        for (size_t s = MIN_OF((size_t) plan->position.stage, plan->stage_count); s-- > 0;) {
                 const CallList *write = &plan->stages[s].write;
 
-                for (size_t i = 0; i < write->count; i++)
-                        if (call_changes_secret(&write->calls[i]) &&
-                            call_reference(&write->calls[i]) == reference)
-                                newest = &write->calls[i];
+                for (size_t i = write->count; i-- > 0;) {
+                        if (!call_writes(&write->calls[i]))
+                                continue;
+
+                        *argument = call_argument_for(&write->calls[i], ROLE_NEW, secret);
+                        if (*argument >= 0)
+                                return &write->calls[i];
+                }
         }
 
-        return newest;
+        return NULL;
 }
 
-/* References with bit 8 belong to the selected directory and are closed with it (ISO/IEC 7816-4:2020, 9.2):
- * the others stay open until the reset and are presented once. */
-static bool was_presented(const Proof *proof, const Call *call) {
+static bool was_presented(const Proof *proof, uint64_t secret) {
         for (size_t i = 0; i < proof->presented_count; i++)
-                if (proof->presented[i] == call ||
-                    (call_reference(proof->presented[i]) == call_reference(call) &&
-                     !(call_reference(call) & 0x80)))
+                if (proof->presented[i] == secret)
                         return true;
 
         return false;
 }
 
-static int present(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
-        const Call *change = newest_change(proof->plan, call_reference(call));
-        const Encoded *value = change ? &change->values[PIN_NEW] : &call->values[PIN_PRESENTED];
+/* Presents what the card has by now for the secret that the call presents or changes by that argument. */
+static int present(Proof *proof, const PlanStage *stage, const Call *call, int argument, Failure *failure) {
+        const VerbSecret *secret = call->step->verb->secret;
+        uint64_t which = secret->which(call, argument);
+        int changed = -1;
+        const Call *change = newest_change(proof->plan, which, &changed);
+        const Encoded *value = change ? &change->values[changed] : &call->values[argument];
         _cleanup_step_result_ StepResult result = {};
         int r;
 
-        if (was_presented(proof, call))
+        if (was_presented(proof, which))
                 return 0;
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
@@ -81,12 +84,13 @@ static int present(Proof *proof, const PlanStage *stage, const Call *call, Failu
                 return r;
 
         /* A new value is proven by use even where the card would not want it. */
-        r = pin_present(&proof->session, call, bytes_span(&value->data), change != NULL, &result, failure);
+        r = secret->present(&proof->session, call, argument, bytes_span(&value->data), change != NULL,
+                            &result, failure);
         if (r < 0)
                 return r;
 
-        if (proof->presented_count < PRESENTED_MAX)
-                proof->presented[proof->presented_count++] = call;
+        if (secret->lasts && secret->lasts(call) && proof->presented_count < PRESENTED_MAX)
+                proof->presented[proof->presented_count++] = which;
 
         return change ? report_fields(proof, stage, value, "used", failure) : 0;
 }
@@ -129,7 +133,7 @@ static int compare(Proof *proof, const PlanStage *stage, const Call *call, Failu
         r = call->step->verb->read_back(&proof->session, call, &result, failure);
         if (r < 0)
                 return r;
-        if (!result.held && result.sw != 0x9000)
+        if (!result.held && !session_accepts(&proof->session, NULL, result.sw))
                 return plan_complain(stage, call, &result, FAILURE_VERIFY_FAILED, failure);
 
         /* A record of fixed length may be longer than what was put into it. */
@@ -143,12 +147,9 @@ static int compare(Proof *proof, const PlanStage *stage, const Call *call, Failu
         return report_fields(proof, stage, written, "compared", failure);
 }
 
-static int prove_write(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
+static int prove_written(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
         const Verb *verb = call->step->verb;
         int r;
-
-        if (call_changes_secret(call))
-                return present(proof, stage, call, failure);
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
         if (r < 0 || verb->written < 0)
@@ -160,14 +161,30 @@ static int prove_write(Proof *proof, const PlanStage *stage, const Call *call, F
         return compare(proof, stage, call, failure);
 }
 
+/* What can be read is read back first; a secret that was changed is proven by use, which may open something else. */
+static int prove_write(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
+        const Step *step = call->step;
+        int r = 0;
+
+        if (!step_changes_secret(step) || step->verb->written >= 0)
+                r = prove_written(proof, stage, call, failure);
+        for (int i = step_argument(step, ROLE_NEW, 0); r >= 0 && i >= 0;
+             i = step_argument(step, ROLE_NEW, i + 1))
+                r = present(proof, stage, call, i, failure);
+
+        return r;
+}
+
+/* A verb that presents a secret presents what the card has for it by now. */
 static int prove_call(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
         _cleanup_step_result_ StepResult result = {};
+        int presented = step_argument(call->step, ROLE_PRESENTED, 0);
         int r;
 
         if (call_writes(call))
                 return prove_write(proof, stage, call, failure);
-        if (step_kind(call->step) == VERB_AUTHENTICATE)
-                return present(proof, stage, call, failure);
+        if (presented >= 0)
+                return present(proof, stage, call, presented, failure);
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
         if (r >= 0)
@@ -197,6 +214,7 @@ static int prove_all(Proof *proof, Failure *failure) {
         for (size_t s = 0; s < plan->position.stage && s < plan->stage_count; s++) {
                 const PlanStage *stage = &plan->stages[s];
 
+                session_secure(&proof->session, NULL);
                 r = prove_calls(proof, stage, &stage->open, failure);
                 if (r >= 0)
                         r = prove_calls(proof, stage, &stage->write, failure);

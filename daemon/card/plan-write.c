@@ -4,11 +4,19 @@
  * */
 #include "card/plan-private.h"
 
+/* Whether the change of a secret at the position of an interrupted run has happened. */
+typedef enum Change {
+        CHANGE_NOT_ASKED,
+        CHANGE_DONE,
+        CHANGE_NOT_DONE,
+} Change;
+
 /* One plan_write(). */
 typedef struct Run {
         Plan *plan;
         PlanContext *context;
         Session session;
+        Change change;
         bool halted;
 } Run;
 
@@ -30,66 +38,64 @@ static int run_call(Run *run, const PlanStage *stage, const Call *call, Failure 
         return result.held ? 0 : plan_complain(stage, call, &result, FAILURE_WRITE_FAILED, failure);
 }
 
-/* The PIN change that stands at the position of an interrupted run, or NULL. */
+/* The change of a secret that stands at the position of an interrupted run, or NULL. */
 static const Call *change_in_doubt(const Plan *plan, const PlanStage *stage, size_t start) {
-        if (!plan->resumed || start >= stage->write.count ||
-            !call_changes_secret(&stage->write.calls[start]) || stage->write.calls[start].done_if_count > 0)
+        const Call *call = start < stage->write.count ? &stage->write.calls[start] : NULL;
+
+        if (!plan->resumed || !call || !call_writes(call) || !step_changes_secret(call->step) ||
+            call->done_if_count > 0)
                 return NULL;
 
-        return &stage->write.calls[start];
+        return call;
 }
 
-/* The stage's `open`. Where a PIN change may have happened, the new value is tried before the old one would
- * be presented, since the old one would cost a try then; *changed says that it has happened. */
-static int open_stage(Run *run, const PlanStage *stage, const Call *change, bool *changed, Failure *failure) {
-        for (size_t i = 0; i < stage->open.count; i++) {
-                const Call *call = &stage->open.calls[i];
-                int r;
+/* One step of a session. Where the secret that it presents may have been changed already, the new value is tried
+ * before the old one would be presented, since that would cost a try then. */
+static int open_call(Run *run, const PlanStage *stage, const Call *call, const Call *change,
+                     Failure *failure) {
+        bool done = false;
+        int r;
 
-                if (change && !*changed && step_kind(call->step) == VERB_AUTHENTICATE &&
-                    call_reference(call) == call_reference(change)) {
-                        r = pin_try_new(&run->session, change, changed, failure);
+        if (change && call_changes_presented(change, call)) {
+                if (run->change == CHANGE_NOT_ASKED) {
+                        r = change->step->verb->done(&run->session, change, &done, failure);
                         if (r < 0)
                                 return r;
-                        if (*changed)
-                                continue;
+                        run->change = done ? CHANGE_DONE : CHANGE_NOT_DONE;
                 }
-
-                r = run_call(run, stage, call, failure);
-                if (r < 0)
-                        return r;
+                if (run->change == CHANGE_DONE)
+                        return 0;
         }
 
-        return 0;
+        return run_call(run, stage, call, failure);
 }
 
 /* Opens the stage's session and brings it to where the write number `start` finds it. */
-static int enter_stage(Run *run, const PlanStage *stage, size_t start, bool *changed, Failure *failure) {
-        int r;
+static int enter_stage(Run *run, const PlanStage *stage, size_t start, Failure *failure) {
+        const Call *change = change_in_doubt(run->plan, stage, start);
+        int r = 0;
 
-        r = open_stage(run, stage, change_in_doubt(run->plan, stage, start), changed, failure);
-        if (r < 0)
-                return r;
+        session_secure(&run->session, NULL);
+        for (size_t i = 0; r >= 0 && i < stage->open.count; i++)
+                r = open_call(run, stage, &stage->open.calls[i], change, failure);
 
-        for (size_t i = 0; i < start && i < stage->write.count; i++) {
-                if (call_writes(&stage->write.calls[i]))
-                        continue;
+        for (size_t i = 0; r >= 0 && i < start && start < stage->write.count; i++)
+                if (!call_writes(&stage->write.calls[i]) &&
+                    call_leads_to(&stage->write.calls[i], &stage->write.calls[start]))
+                        r = open_call(run, stage, &stage->write.calls[i], change, failure);
 
-                r = run_call(run, stage, &stage->write.calls[i], failure);
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
+        return r;
 }
 
 /* Whether a write that may not be repeated has happened: its own done-if, else the verb's natural one. */
 static int ask_done(Run *run, const PlanStage *stage, size_t number, bool *ret, Failure *failure) {
         const Call *call = &stage->write.calls[number];
-        bool changed = false;
         int r;
 
-        *ret = false;
+        *ret = run->change == CHANGE_DONE;
+        if (run->change != CHANGE_NOT_ASKED)
+                return 0;
+
         if (call->done_if_count == 0)
                 return call->step->verb->done
                                ? call->step->verb->done(&run->session, call, ret, failure)
@@ -103,7 +109,7 @@ static int ask_done(Run *run, const PlanStage *stage, size_t number, bool *ret, 
                 if (r < 0)
                         return r;
                 if (!result.held) /* its selects have moved the session */
-                        return enter_stage(run, stage, number, &changed, failure);
+                        return enter_stage(run, stage, number, failure);
         }
 
         *ret = true;
@@ -128,11 +134,10 @@ static int write_call(Run *run, const PlanStage *stage, size_t number, bool in_d
 static int write_stage(Run *run, const PlanStage *stage, IssuePosition *position, Failure *failure) {
         Plan *plan = run->plan;
         size_t start = position->step;
-        bool changed = false;
         int r;
 
         if (plan->opened != (int) position->stage) {
-                r = enter_stage(run, stage, start, &changed, failure);
+                r = enter_stage(run, stage, start, failure);
                 if (r < 0)
                         return r;
                 plan->opened = (int) position->stage;
@@ -145,11 +150,10 @@ static int write_stage(Run *run, const PlanStage *stage, IssuePosition *position
                         return 0;
                 }
 
-                if (i > start || !changed) {
-                        r = write_call(run, stage, i, i == start && plan->resumed, failure);
-                        if (r < 0)
-                                return r;
-                }
+                r = write_call(run, stage, i, i == start && plan->resumed, failure);
+                if (r < 0)
+                        return r;
+
                 plan->resumed = false;
         }
 
@@ -220,12 +224,15 @@ int plan_write(Plan *plan, PlanContext *context, IssuePosition *position, bool r
         }
 
         plan_session(plan, context, FAILURE_WRITE_FAILED, &run.session);
+        session_secure(&run.session, TAKE_PTR(plan->secure));
         r = write_on(&run, position, halt, failure);
         context->tries_left = run.session.tries_left;
-        session_done(&run.session);
         plan->interrupted = r < 0;
         if (r < 0)
                 plan->opened = NO_STAGE;
+        if (plan->opened != NO_STAGE)
+                plan->secure = TAKE_PTR(run.session.secure);
+        session_done(&run.session);
 
         plan->position = *position;
         return r;

@@ -26,8 +26,8 @@ typedef struct PlanContext {
         /* Called between steps; a negative return ends the run with it (CANCELLED in failure). May be NULL. */
         int (*step)(double progress, const char *stage, void *userdata, Failure *failure);
         void *userdata;
-        bool touched;   /* set when a write has been sent */
-        int tries_left; /* set to what the card says when it refuses a key or a PIN; else -1 */
+        bool touched; /* set when a write has been sent */
+        int tries_left; /* set to what the card says when it refuses a key or a PIN (TRIES_NOT_TOLD: nothing); else -1 */
 } PlanContext;
 
 typedef enum PlanHalt {

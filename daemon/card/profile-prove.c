@@ -1,11 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is proven about a profile before it meets a card: the rules of the stages, that every field is written
  * and every write can be read back or is admitted not to be, and that the longest and the shortest record can
- * be encoded. That `blank:` fails on a written card is prove-blank.c's. */
+ * be encoded. What is presented when is prove-secrets.c's; that `blank:` fails on a written card is prove-blank.c's. */
 #include "card/profile-prove.h"
 
-/* A record made of nothing but the digit 1: with every optional field and every field as long as it may be,
- * or with none and as short. */
+/* A text that the field takes: nothing but the digit 1, and the check digit where there is one. */
+static char *sample_text(const Field *field, bool longest) {
+        char *text = encoding_sample(field->encoding, longest ? field->maximum : field->minimum);
+        size_t length = text ? strlen(text) : 0;
+
+        if (field->luhn && length > 0)
+                text[length - 1] = (char) luhn_digit(SPAN(text, length - 1));
+
+        return text;
+}
+
+static json_t *sample_value(const Field *field, const char *text, bool longest) {
+        json_t *list;
+
+        if (!field->list)
+                return json_string(text);
+
+        list = json_array();
+        for (size_t i = 0; i < (longest ? field->most : 1); i++)
+                json_array_append_new(list, json_string(text));
+
+        return list;
+}
+
+/* With every optional field, every field as long as it may be and every list as full; or with none and as short. */
 static int sample_record(const Profile *profile, bool longest, char **id, json_t **ret) {
         json_t *fields;
 
@@ -20,10 +43,11 @@ static int sample_record(const Profile *profile, bool longest, char **id, json_t
                 if (!longest && (field->optional || field->default_text))
                         continue;
 
-                text = encoding_sample(field->encoding, longest ? field->maximum : field->minimum);
+                text = sample_text(field, longest);
                 if (text && field == profile->id)
                         *id = TAKE_PTR(text);
-                else if (!text || json_object_set_new(fields, field->name, json_string(text)) < 0) {
+                else if (!text ||
+                         json_object_set_new(fields, field->name, sample_value(field, text, longest)) < 0) {
                         json_decref(fields);
                         return -ENOMEM;
                 }
@@ -75,13 +99,18 @@ static void mark_step(const Step *step, Marks *marks) {
                         value_visit_fields(step->arguments[i].value, mark_field, marks);
 }
 
+static int mark_written(const Step *step, void *userdata, Failure *failure _unused_) {
+        if (step_kind(step) == VERB_WRITE)
+                mark_step(step, userdata);
+
+        return 0;
+}
+
 static int prove_fields_written(const Profile *profile, Failure *failure) {
         Marks marks = { .profile = profile };
 
         for (size_t s = 0; s < profile->stage_count; s++)
-                for (size_t i = 0; i < profile->stages[s].write.count; i++)
-                        if (step_kind(&profile->stages[s].write.steps[i]) == VERB_WRITE)
-                                mark_step(&profile->stages[s].write.steps[i], &marks);
+                steps_visit(&profile->stages[s].write, mark_written, &marks, failure);
 
         for (size_t i = 0; i < profile->unwritten_count; i++)
                 mark_field(profile->unwritten[i], &marks);
@@ -103,7 +132,7 @@ static int prove_read_back(const Profile *profile, const Step *step, Failure *fa
         bool raw = step->verb->run == verb_apdu && step->arguments[1].given;
         Marks marks = { .profile = profile };
 
-        if (!step->read_back || (step->verb->flags & VERB_CHANGES_SECRET))
+        if (!step->read_back || step_changes_secret(step))
                 return 0;
 
         mark_step(step, &marks);
@@ -116,14 +145,13 @@ static int prove_read_back(const Profile *profile, const Step *step, Failure *fa
         return 0;
 }
 
+/* Whether the verb itself finds out whether the step has happened. */
+static bool tells_done(const Step *step) {
+        return step->verb->done && (!step->verb->can_tell || step->verb->can_tell(step));
+}
+
 static int prove_done_if(const Step *step, Failure *failure) {
-        bool natural = step->verb->done != NULL;
-
-        /* A changed PIN is found out by presenting it, for which its tries must be known. */
-        if ((step->verb->flags & VERB_CHANGES_SECRET) && !step->arguments[PIN_TELLS_TRIES].number)
-                natural = false;
-
-        if (step_repeatable(step) || step->done_if.count > 0 || natural)
+        if (step_repeatable(step) || step->done_if.count > 0 || tells_done(step))
                 return 0;
 
         return place_complain(
@@ -133,121 +161,41 @@ static int prove_done_if(const Step *step, Failure *failure) {
                 step->verb->name);
 }
 
-static bool open_presents(const Stage *stage, const Step *change) {
-        for (size_t i = 0; i < stage->open.count; i++)
-                if (step_kind(&stage->open.steps[i]) == VERB_AUTHENTICATE &&
-                    stage->open.steps[i].arguments[PIN_REFERENCE].number ==
-                            change->arguments[PIN_REFERENCE].number)
-                        return true;
+/* What a walk through a stage's steps carries along. */
+typedef struct StageWalk {
+        const Profile *profile;
+        bool last; /* the last stage */
+        bool made; /* the current file was made by a step before */
+} StageWalk;
 
-        return false;
-}
+static int prove_step(const Step *step, void *userdata, Failure *failure) {
+        StageWalk *walk = userdata;
+        unsigned flags = step->verb->flags;
+        int r;
 
-/* A write that changes what its own stage presents is the last of its stage; and it must be found out by the
- * new value whether it has happened, since that comes before the stage is opened again with the old one. */
-static int prove_change(const Stage *stage, size_t number, Failure *failure) {
-        const Step *step = &stage->write.steps[number];
-
-        if (!(step->verb->flags & VERB_CHANGES_SECRET) || !open_presents(stage, step))
+        if (step_kind(step) == VERB_SELECT)
+                walk->made = false;
+        if (step_kind(step) != VERB_WRITE)
                 return 0;
 
-        if (number + 1 != stage->write.count)
-                return place_complain(
-                        step->place, failure,
-                        "expected this to be the last write of its stage: it changes what the stage's "
-                        "`open` presents");
+        if ((flags & VERB_IRREVERSIBLE) && !walk->last)
+                return place_complain(step->place, failure,
+                                      "expected %s in the last stage: it cannot be undone", step->verb->name);
+        if ((flags & VERB_USES_CURRENT) && walk->made)
+                return place_complain(step->place, failure,
+                                      "expected a select between the file's making and %s: after an "
+                                      "interruption the file is not made again, and so not selected",
+                                      step->verb->name);
 
-        if (step->done_if.count > 0 || !step->arguments[PIN_TELLS_TRIES].number)
-                return place_complain(
-                        step->place, failure,
-                        "expected a stage of its own, whose `open` does not present the reference: after "
-                        "an interruption the old value would be refused");
-
-        return 0;
+        walk->made = walk->made || (flags & VERB_MAKES_CURRENT);
+        r = prove_done_if(step, failure);
+        return r < 0 ? r : prove_read_back(walk->profile, step, failure);
 }
 
 static int prove_stage(const Profile *profile, const Stage *stage, Failure *failure) {
-        bool last = stage == &profile->stages[profile->stage_count - 1];
-        bool made = false;
-        int r;
+        StageWalk walk = { .profile = profile, .last = stage == &profile->stages[profile->stage_count - 1] };
 
-        for (size_t i = 0; i < stage->write.count; i++) {
-                const Step *step = &stage->write.steps[i];
-                unsigned flags = step->verb->flags;
-
-                if (step_kind(step) == VERB_SELECT)
-                        made = false;
-                if (step_kind(step) != VERB_WRITE)
-                        continue;
-
-                if ((flags & VERB_IRREVERSIBLE) && !last)
-                        return place_complain(step->place, failure,
-                                              "expected %s in the last stage: it cannot be undone",
-                                              step->verb->name);
-                if ((flags & VERB_USES_CURRENT) && made)
-                        return place_complain(step->place, failure,
-                                              "expected a select between the file's making and %s: after an "
-                                              "interruption the file is not made again, and so not selected",
-                                              step->verb->name);
-
-                made = made || (flags & VERB_MAKES_CURRENT);
-                r = prove_done_if(step, failure);
-                if (r >= 0)
-                        r = prove_change(stage, i, failure);
-                if (r >= 0)
-                        r = prove_read_back(profile, step, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
-}
-
-static int prove_presented(const Call *call, const Call *const *changes, size_t count, Failure *failure) {
-        for (size_t i = count; i-- > 0;)
-                if (call_reference(changes[i]) == call_reference(call))
-                        return span_equal(bytes_span(&changes[i]->values[PIN_NEW].data),
-                                          bytes_span(&call->values[PIN_PRESENTED].data))
-                                       ? 0
-                                       : place_complain(
-                                                 call->step->place, failure,
-                                                 "expected the value that an earlier write has given this "
-                                                 "reference: the old one is refused by then");
-
-        return 0;
-}
-
-/* Walks the plan in the order in which it is written: whatever is presented must be what the card has by
- * then. */
-static int prove_secrets(const Plan *plan, Failure *failure) {
-        const Call *changes[16];
-        size_t count = 0;
-
-        for (size_t s = 0; s < plan->stage_count; s++) {
-                const CallList *lists[] = { &plan->stages[s].open, &plan->stages[s].write };
-
-                for (size_t l = 0; l < ELEMENTS(lists); l++)
-                        for (size_t i = 0; i < lists[l]->count; i++) {
-                                const Call *call = &lists[l]->calls[i];
-                                bool presents = step_kind(call->step) == VERB_AUTHENTICATE ||
-                                                (call_changes_secret(call) &&
-                                                 call->values[PIN_PRESENTED].data.size > 0);
-                                int r;
-
-                                r = presents ? prove_presented(call, changes, count, failure) : 0;
-                                if (r < 0)
-                                        return r;
-
-                                if (call_changes_secret(call) && count == ELEMENTS(changes))
-                                        return place_complain(call->step->place, failure,
-                                                              "expected at most %zu changes of PINs",
-                                                              ELEMENTS(changes));
-                                if (call_changes_secret(call))
-                                        changes[count++] = call;
-                        }
-        }
-
-        return 0;
+        return steps_visit(&stage->write, prove_step, &walk, failure);
 }
 
 static int prove_created(const Plan *plan, Failure *failure) {
@@ -267,15 +215,34 @@ static int prove_created(const Plan *plan, Failure *failure) {
         return 0;
 }
 
+static int has_kept(const Step *step, void *userdata, Failure *failure _unused_) {
+        return step->to == *(const Keep *) userdata;
+}
+
 static int prove_kept(const Profile *profile, const StepList *list, Keep keep, const char *name,
                       Failure *failure) {
-        for (size_t i = 0; i < list->count; i++)
-                if (list->steps[i].to == keep)
-                        return 0;
+        if (steps_visit(list, has_kept, &keep, failure) == 1)
+                return 0;
 
         return place_complain((Place){ yaml_file_name(profile->files[0]), 1, 1 }, failure,
                               "expected a step with `to: %s` in `%s:`", keep == KEEP_ID ? "id" : "serial",
                               name);
+}
+
+/* The lists that no plan holds can be encoded too. */
+static int prove_list(const Profile *profile, const StepList *list, Failure *failure) {
+        ValueContext context = { .profile = profile, .proving = true };
+        _cleanup_(calls_done) CallList calls = {};
+        _cleanup_failure_ Failure why = {};
+        int r;
+
+        r = calls_encode(list, &context, &calls, &why);
+        if (r >= 0)
+                return 0;
+
+        return why.kind == FAILURE_NO_MEMORY
+                       ? failure_no_memory(failure)
+                       : failure_set(failure, FAILURE_PROFILE_INVALID, "%s", failure_message(&why));
 }
 
 static int prove_issue(const Profile *profile, Failure *failure) {
@@ -293,6 +260,8 @@ static int prove_issue(const Profile *profile, Failure *failure) {
         if (r >= 0)
                 r = prove_secrets(longest, failure);
         if (r >= 0)
+                r = prove_secrets(shortest, failure);
+        if (r >= 0)
                 r = prove_created(longest, failure);
         if (r >= 0)
                 r = prove_blank(profile, shortest, failure);
@@ -306,6 +275,12 @@ int profile_prove(const Profile *profile, Failure *failure) {
         r = prove_kept(profile, &profile->identify, KEEP_ID, "identify", failure);
         if (r >= 0 && profile->serial.count > 0)
                 r = prove_kept(profile, &profile->serial, KEEP_SERIAL, "serial", failure);
+        if (r >= 0)
+                r = prove_list(profile, &profile->serial, failure);
+        if (r >= 0)
+                r = prove_list(profile, &profile->identify, failure);
+        if (r >= 0)
+                r = prove_list(profile, &profile->blank, failure);
         if (r < 0)
                 return r;
 

@@ -9,6 +9,10 @@
  * *ret. */
 int prove_encoding(const Profile *profile, bool longest, Plan **ret, Failure *failure);
 
+/* prove-secrets.c: whatever the plan presents, from its beginning or resumed anywhere, is what the card has then.
+ * PROFILE_INVALID. */
+int prove_secrets(const Plan *plan, Failure *failure);
+
 /* prove-blank.c: at least one step of `blank:` fails on a card that the plan has written. PROFILE_INVALID. */
 int prove_blank(const Profile *profile, const Plan *plan, Failure *failure);
 

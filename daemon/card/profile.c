@@ -27,6 +27,9 @@ Profile *profile_free(Profile *profile) {
         steps_done(&profile->verify);
         steps_done(&profile->discard);
 
+        for (size_t i = 0; i < profile->kept_count; i++)
+                free(profile->kept[i].name);
+
         for (size_t i = 0; i < profile->file_count; i++)
                 yaml_file_free(profile->files[i]);
 
@@ -119,7 +122,7 @@ static int load_extended(Profile *profile, const char *const *directories, Failu
 }
 
 static int parse_transport(YamlNode node, Profile *profile, Failure *failure) {
-        static const char *const keys[] = { "class", "chaining", "extended", NULL };
+        static const char *const keys[] = { "class", "chaining", "extended", "accept", NULL };
         YamlNode class_byte = yaml_find(node, "class"), chaining = yaml_find(node, "chaining");
         YamlNode extended = yaml_find(node, "extended");
         _cleanup_bytes_ Bytes class_bytes = {};
@@ -131,6 +134,8 @@ static int parse_transport(YamlNode node, Profile *profile, Failure *failure) {
                 return 0;
 
         r = yaml_check_keys(node, keys, "how the card is spoken to", failure);
+        if (r >= 0 && yaml_present(yaml_find(node, "accept")))
+                r = accept_parse(yaml_find(node, "accept"), &profile->accept, failure);
         if (r >= 0 && yaml_present(class_byte))
                 r = yaml_read_hex(class_byte, 1, 1, "the class byte", &class_bytes, failure);
         if (r >= 0 && yaml_present(chaining))
@@ -200,7 +205,7 @@ static int parse_unwritten(YamlNode node, Profile *profile, Failure *failure) {
         return 0;
 }
 
-static int parse_stage(YamlNode node, const Profile *profile, Stage *stage, Failure *failure) {
+static int parse_stage(YamlNode node, Profile *profile, Stage *stage, Failure *failure) {
         static const char *const keys[] = { "stage", "open", "write", NULL };
         const char *name = NULL;
         int r;
@@ -216,10 +221,13 @@ static int parse_stage(YamlNode node, const Profile *profile, Stage *stage, Fail
         if (!stage->name)
                 return failure_no_memory(failure);
 
-        r = steps_parse(yaml_find(node, "open"), profile, VERBS_OPENING, KEEP_NOTHING, &stage->open, failure);
+        r = steps_parse(yaml_find(node, "open"),
+                        &(StepRules){ .profile = profile, .record = true, .kinds = VERBS_OPENING },
+                        &stage->open, failure);
         if (r >= 0)
-                r = steps_parse(yaml_find(node, "write"), profile, VERBS_ALL, KEEP_NOTHING, &stage->write,
-                                failure);
+                r = steps_parse(yaml_find(node, "write"),
+                                &(StepRules){ .profile = profile, .record = true, .kinds = VERBS_ALL },
+                                &stage->write, failure);
         if (r < 0)
                 return r;
 
@@ -276,13 +284,14 @@ static int parse_sections(Profile *profile, Failure *failure) {
         static const struct {
                 const char *name;
                 unsigned kinds;
-                Keep to;
+                Keep keep;
                 bool record; /* there is a record when they run */
                 size_t offset;
         } lists[] = {
-                { "identify", VERBS_READING, KEEP_ID, false, offsetof(Profile, identify) },
+                /* in the order in which they run, so that one may use what the one before has kept */
                 { "serial", VERBS_READING, KEEP_SERIAL, false, offsetof(Profile, serial) },
-                { "blank", VERBS_READING, KEEP_NOTHING, false, offsetof(Profile, blank) },
+                { "identify", VERBS_READING, KEEP_ID, false, offsetof(Profile, identify) },
+                { "blank", VERBS_READING, KEEP_NAMED, false, offsetof(Profile, blank) },
                 { "verify", VERBS_OPENING, KEEP_NOTHING, true, offsetof(Profile, verify) },
                 { "discard", VERBS_ALL, KEEP_NOTHING, true, offsetof(Profile, discard) },
         };
@@ -302,8 +311,11 @@ static int parse_sections(Profile *profile, Failure *failure) {
         if (r >= 0)
                 r = parse_unwritten(section(profile, "unwritten"), profile, failure);
         for (size_t i = 0; r >= 0 && i < ELEMENTS(lists); i++)
-                r = steps_parse(section(profile, lists[i].name), lists[i].record ? profile : NULL,
-                                lists[i].kinds, lists[i].to,
+                r = steps_parse(section(profile, lists[i].name),
+                                &(StepRules){ .profile = profile,
+                                              .record = lists[i].record,
+                                              .kinds = lists[i].kinds,
+                                              .keep = lists[i].keep },
                                 (StepList *) ((char *) profile + lists[i].offset), failure);
         if (r >= 0)
                 r = parse_issue(section(profile, "issue"), profile, failure);

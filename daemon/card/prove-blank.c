@@ -16,11 +16,11 @@ static uint16_t selected_file(const Step *step, uint16_t before) {
 
 /* A step that holds only where the card has nothing there: every status word that it accepts is an error. */
 static bool wants_nothing(const Step *step) {
-        for (size_t i = 0; i < step->accept_count; i++)
-                if (step->accept[i] >= 0x9000 || step->accept[i] < 0x6400)
+        for (size_t i = 0; i < step->accept.count; i++)
+                if (step->accept.words[i].value >= 0x9000 || step->accept.words[i].value < 0x6400)
                         return false;
 
-        return step->accept_count > 0;
+        return step->accept.count > 0;
 }
 
 static bool is_created(const Call *call, const Step *step, uint16_t file) {
@@ -38,25 +38,28 @@ static bool is_created(const Call *call, const Step *step, uint16_t file) {
 }
 
 /* Whether a write touches the bytes that a blank is asked for. */
-static bool overlaps(const Step *read, const Call *write) {
-        int64_t from = read->arguments[0].number, to = from + read->arguments[1].number;
-        int64_t start = write->step->arguments[0].number;
+static bool overlaps(const Call *read, const Call *write) {
+        int64_t from = read->numbers[0], to = from + read->numbers[1];
+        int64_t start = write->numbers[0];
 
         return start < to && from < start + (int64_t) write->values[1].data.size;
 }
 
 /* Whether a step of `blank:`, on the file that it has selected, looks at what a write has changed. */
-static bool sees(const Step *step, uint16_t step_file, const Call *write, uint16_t write_file) {
-        bool same_number = step->arguments[0].number == write->step->arguments[0].number;
+static bool sees(const Call *call, uint16_t call_file, const Call *write, uint16_t write_file) {
+        const Step *step = call->step;
+        bool same_number = call->numbers[0] == write->numbers[0];
         bool looks = step->expect || wants_nothing(step);
 
+        if (step->verb->sees)
+                return looks && step->verb->sees(call, write);
         if (step->verb->run == verb_select)
-                return wants_nothing(step) && is_created(write, step, step_file);
+                return wants_nothing(step) && is_created(write, step, call_file);
         if (step->verb->run == verb_read_binary)
-                return looks && write->step->verb->run == verb_update_binary && step_file == write_file &&
-                       overlaps(step, write);
+                return looks && write->step->verb->run == verb_update_binary && call_file == write_file &&
+                       overlaps(call, write);
         if (step->verb->run == verb_read_record)
-                return looks && write->step->verb->read_back == back_record && step_file == write_file &&
+                return looks && write->step->verb->read_back == back_record && call_file == write_file &&
                        same_number;
         if (step->verb->run == verb_get_data)
                 return looks && write->step->verb->run == verb_put_data && same_number;
@@ -64,17 +67,17 @@ static bool sees(const Step *step, uint16_t step_file, const Call *write, uint16
         return looks; /* a raw command: what it sees, its author knows */
 }
 
-static bool is_seen(const Step *step, uint16_t step_file, const Plan *plan) {
+static bool is_seen(const Call *call, uint16_t call_file, const Plan *plan) {
         for (size_t s = 0; s < plan->stage_count; s++) {
                 const CallList *lists[] = { &plan->stages[s].open, &plan->stages[s].write };
                 uint16_t file = 0;
 
                 for (size_t l = 0; l < ELEMENTS(lists); l++)
                         for (size_t i = 0; i < lists[l]->count; i++) {
-                                const Call *call = &lists[l]->calls[i];
+                                const Call *write = &lists[l]->calls[i];
 
-                                file = selected_file(call->step, file);
-                                if (call_writes(call) && sees(step, step_file, call, file))
+                                file = selected_file(write->step, file);
+                                if (call_writes(write) && sees(call, call_file, write, file))
                                         return true;
                         }
         }
@@ -83,13 +86,18 @@ static bool is_seen(const Step *step, uint16_t step_file, const Plan *plan) {
 }
 
 int prove_blank(const Profile *profile, const Plan *plan, Failure *failure) {
+        ValueContext context = { .profile = profile, .proving = true };
+        _cleanup_(calls_done) CallList calls = {};
         uint16_t file = 0;
+        int r;
 
-        for (size_t i = 0; i < profile->blank.count; i++) {
-                const Step *step = &profile->blank.steps[i];
+        r = calls_encode(&profile->blank, &context, &calls, failure);
+        if (r < 0)
+                return r;
 
-                file = selected_file(step, file);
-                if (is_seen(step, file, plan))
+        for (size_t i = 0; i < calls.count; i++) {
+                file = selected_file(calls.calls[i].step, file);
+                if (is_seen(&calls.calls[i], file, plan))
                         return 0;
         }
 

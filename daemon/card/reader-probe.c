@@ -36,6 +36,7 @@ static void probe_free(Probe *probe) {
 }
 
 void card_facts_done(CardFacts *facts) {
+        reads_done(&facts->reads);
         free(facts->type);
         string_erase(facts->id);
         bytes_done(&facts->serial);
@@ -131,7 +132,7 @@ static void probe_run(void *userdata) {
         }
 
         probe_session(probe, session);
-        card_session_close(session, false);
+        card_session_close(session, probe->facts.opened);
 }
 
 static ReaderState probe_state(const Probe *probe) {

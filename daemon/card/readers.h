@@ -14,6 +14,7 @@
 #include "base/failure.h"
 #include "card/catalogue.h"
 #include "card/key-ring.h"
+#include "card/reads.h"
 
 typedef struct Readers Readers;
 typedef struct Reader Reader;
@@ -37,7 +38,9 @@ typedef struct CardFacts {
         char *type; /* NULL where no type readout fits */
         char *id; /* in the text of the profile's `id` field; NULL for a blank and where it cannot be read */
         Bytes serial; /* the chip's own number; empty where the profile has no `serial:` */
+        Reads reads;  /* what else the profile's `serial:` keeps, for its values */
         bool blank;
+        bool opened; /* a key was presented to read all this: nothing of it may stay open */
 } CardFacts;
 
 void card_facts_done(CardFacts *facts);

@@ -11,6 +11,7 @@
 
 typedef struct Reading {
         Session session;
+        const KeyRing *keys;
         CardFacts facts;
         char *tried; /* entries of the type readout and why they did not fit, for people */
 } Reading;
@@ -20,6 +21,7 @@ static void reading_done(Reading *reading) {
         free(reading->facts.type);
         free(reading->facts.id);
         bytes_done(&reading->facts.serial);
+        reads_done(&reading->facts.reads);
         free(reading->tried);
 }
 
@@ -45,33 +47,67 @@ _printf_(2, 3) static int add_tried(Reading *reading, const char *format, ...) {
         return 0;
 }
 
-/* Runs steps until one does not hold: *held says whether all did, *sw the last status word. What a step keeps
- * by `to` goes to kept. */
-static int read_steps(Reading *reading, const StepList *list, Bytes *kept, bool *held, uint16_t *sw,
-                      Failure *failure) {
-        ValueContext context = { .serial = bytes_span(&reading->facts.serial) };
-        _cleanup_(calls_done) CallList calls = {};
+/* One read_steps(). */
+typedef struct Steps {
+        Reading *reading;
+        Bytes *kept;
+        bool held;
+        uint16_t sw;
+} Steps;
+
+/* Each step is encoded when its turn comes: it may use what the one before has read. */
+static int read_step(const Step *step, const ValueContext *before, void *userdata, Failure *failure) {
+        Steps *steps = userdata;
+        CardFacts *facts = &steps->reading->facts;
+        ValueContext context = *before;
+        _cleanup_call_ Call call = {};
+        _cleanup_step_result_ StepResult result = {};
         int r;
 
-        r = calls_encode(list, &context, &calls, failure);
+        context.serial = bytes_span(&facts->serial);
+        context.reads = &facts->reads;
+        r = call_encode(step, &context, &call, failure);
+        if (r >= 0)
+                r = call_run(&steps->reading->session, &call, &result, failure);
         if (r < 0)
                 return r;
 
-        *held = true;
-        for (size_t i = 0; *held && i < calls.count; i++) {
-                _cleanup_step_result_ StepResult result = {};
+        steps->held = result.held;
+        steps->sw = result.sw;
+        if (!result.held)
+                return 1;
 
-                r = call_run(&reading->session, &calls.calls[i], &result, failure);
-                if (r < 0)
-                        return r;
-
-                *held = result.held;
-                *sw = result.sw;
-                if (result.held && calls.calls[i].step->to != KEEP_NOTHING)
-                        bytes_move(kept, &result.data);
-        }
+        if (step->to == KEEP_NAMED)
+                return reads_keep(&facts->reads, step->to_name, bytes_span(&result.data)) < 0
+                               ? failure_no_memory(failure)
+                               : 0;
+        if (step->to != KEEP_NOTHING)
+                bytes_move(steps->kept, &result.data);
 
         return 0;
+}
+
+/* Runs steps until one does not hold: *held says whether all did, *sw the last status word. What a step keeps by `to`
+ * goes to kept, or under its name among the facts. */
+static int read_steps(Reading *reading, const StepList *list, Bytes *kept, bool *held, uint16_t *sw,
+                      Failure *failure) {
+        Steps steps = { .reading = reading, .kept = kept, .held = true, .sw = *sw };
+        ValueContext context = { .keys = reading->keys,
+                                 .serial = bytes_span(&reading->facts.serial),
+                                 .reads = &reading->facts.reads };
+        _cleanup_failure_ Failure why = {};
+        int r;
+
+        r = steps_walk(list, &context, read_step, &steps, &why);
+        *sw = steps.sw;
+        /* A value that cannot be made of what the card has told: the card is not as the step expects it. */
+        *held = steps.held && why.kind != FAILURE_INVALID_ARGS;
+        if (r >= 0 || why.kind == FAILURE_INVALID_ARGS)
+                return 0;
+
+        if (failure)
+                failure_move(failure, &why);
+        return r;
 }
 
 /* Tries one entry; *type is set where it fits. */
@@ -198,6 +234,7 @@ static int read_card(Reading *reading, const Catalogue *catalogue, Span atr, Fai
         if (profile->class_byte != reading->session.class_byte)
                 bytes_clear(&reading->session.selection);
         reading->session.class_byte = profile->class_byte;
+        reading->session.accept = &profile->accept;
         transport_set_manner(reading->session.transport, &profile->manner);
 
         r = read_serial(reading, profile, failure);
@@ -217,7 +254,7 @@ static int read_card(Reading *reading, const Catalogue *catalogue, Span atr, Fai
         return 0;
 }
 
-int readout_card(const Catalogue *catalogue, const KeyRing *keys _unused_, Transport *transport, Span atr,
+int readout_card(const Catalogue *catalogue, const KeyRing *keys, Transport *transport, Span atr,
                  CardFacts *ret, Failure *failure) {
         _cleanup_(reading_done) Reading reading = {
                 .session = { .transport = transport,
@@ -225,11 +262,13 @@ int readout_card(const Catalogue *catalogue, const KeyRing *keys _unused_, Trans
                              .kind = FAILURE_UNKNOWN_CARD_TYPE,
                              .tries_left = -1,
                              .reuse_selection = true },
+                .keys = keys,
         };
         int r;
 
         transport_set_manner(transport, &(TransportManner){});
         r = read_card(&reading, catalogue, atr, failure);
+        ret->opened = reading.facts.opened = reading.session.opened;
         if (r < 0)
                 return r;
 

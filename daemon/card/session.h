@@ -1,23 +1,55 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the verbs need while they speak to one card: the transport, the profile's manner, what may be
- * presented. */
+ * presented, and the secure channel that a verb has opened. */
 #ifndef ICREISSUE_CARD_SESSION_H
 #define ICREISSUE_CARD_SESSION_H
 
 #include "card/refused.h"
 #include "card/transport.h"
 
+enum {
+        ACCEPT_MAX = 16,
+        TRIES_NOT_TOLD = 255, /* Session.tries_left: a card refused a secret and says no number */
+};
+
 typedef struct Step Step;
+typedef struct SecureMessaging SecureMessaging;
+
+/* Status words that mean "done": those that are `value` where `mask` looks. Empty: 9000. */
+typedef struct Accept {
+        struct {
+                uint16_t value, mask;
+        } words[ACCEPT_MAX];
+        size_t count;
+} Accept;
+
+bool accept_fits(const Accept *accept, uint16_t sw);
+
+/* A secure channel: a verb that opens one gives it to the session (session_secure()), and it wraps every command from
+ * then on, until the card is reset, the stage is opened again, or a verb replaces it. */
+struct SecureMessaging {
+        /* Makes the command that is sent; what it points to stays in `data`, which is empty before. */
+        int (*wrap)(SecureMessaging *messaging, Command *command, Bytes *data, Failure *failure);
+        /* Checks the response and leaves what it carries. A response that proves nothing fails with `kind`. */
+        int (*unwrap)(SecureMessaging *messaging, Response *response, FailureKind kind, Failure *failure);
+        void (*free)(SecureMessaging *messaging);
+        size_t longest; /* data bytes of a command that still fit one APDU when they are wrapped */
+        bool encrypts;
+};
 
 typedef struct Session {
         Transport *transport;
         uint8_t class_byte;
-        size_t longest; /* data bytes of one command */
+        size_t longest;       /* data bytes of one command */
+        const Accept *accept; /* the profile's; NULL or empty: 9000 */
         Refused *refused;
         Span serial;
         uint64_t insertion;
-        FailureKind kind; /* of what goes wrong because the card refused it */
-        int tries_left;   /* what the card said when it refused a PIN; else -1 */
+        FailureKind kind;        /* of what goes wrong because the card refused it */
+        int tries_left;          /* what the card said when it refused a secret; -1: it refused none */
+        SecureMessaging *secure; /* owned; NULL: in the clear */
+
+        bool opened; /* a key was presented, so that something of the card may be open now */
 
         /* Reading only: a SELECT by name or from the MF that was the last one sent is not sent again. */
         bool reuse_selection;
@@ -28,6 +60,12 @@ typedef struct Session {
 void session_done(Session *session);
 #define _cleanup_session_ _cleanup_(session_done)
 
+/* From now on through this channel, which the session owns then; NULL: in the clear. */
+void session_secure(Session *session, SecureMessaging *messaging);
+
+/* Data bytes of one command, in the channel if there is one. */
+size_t session_longest(const Session *session);
+
 typedef struct StepResult {
         bool held;   /* status word accepted, and `expect` met */
         uint16_t sw; /* of the last command; 0 where none was sent */
@@ -37,11 +75,18 @@ typedef struct StepResult {
 void step_result_done(StepResult *result);
 #define _cleanup_step_result_ _cleanup_(step_result_done)
 
-/* Whether the status word means "done" to the step: what its `accept` says, else 9000. step may be NULL. */
-bool session_accepts(const Step *step, uint16_t sw);
+/* Whether the status word means "done" to the step: what its `accept` says, else what the profile's does, else 9000.
+ * step may be NULL. */
+bool session_accepts(const Session *session, const Step *step, uint16_t sw);
 
-/* Sends one command, with the session's class and the step's `le` (step may be NULL), appends its data to ret
- * and judges the status word by the step's `accept`. Errors as transport_send(), -ECONNRESET among them. */
+/* Sends one command, with the session's class and the step's `le` (step may be NULL), through the secure channel if
+ * there is one, appends its data to ret and judges the status word. Errors as transport_send(), -ECONNRESET among
+ * them. */
 int session_send(Session *session, const Step *step, Command command, StepResult *ret, Failure *failure);
+
+/* The same outside of any channel, with the command's own class: what opens a channel, and commands to the reader
+ * (PC/SC part 3). */
+int session_send_plain(Session *session, const Step *step, Command command, StepResult *ret,
+                       Failure *failure);
 
 #endif

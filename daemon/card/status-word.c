@@ -61,6 +61,12 @@ static const struct {
         { 0x6F00, "6F00: no precise diagnosis" },
         { 0x9000, "9000: done" },
         { 0x9300, "9300: busy, the command cannot be carried out now" }, /* ETSI TS 102 221, 10.2.1.2 */
+        { 0x9400, "9400: no file selected" },                            /* 3GPP TS 51.011, 9.4.4 and 9.4.5 */
+        { 0x9402, "9402: out of range" },
+        { 0x9404, "9404: file not found" },
+        { 0x9408, "9408: command incompatible with the file" },
+        { 0x9804, "9804: refused, or access condition not fulfilled" },
+        { 0x9840, "9840: refused, no tries are left" },
         { 0x9850,
           "9850: increase cannot be performed, the maximum is reached" }, /* ETSI TS 102 221, 10.2.1.6 */
         { 0x9862, "9862: authentication error, application specific" },

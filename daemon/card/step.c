@@ -1,25 +1,42 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Steps as they are written: one verb with its arguments, the arguments that all verbs share, and what stands
- * beside the verb. How steps become commands is call.c's. */
+/* Steps as they are written: one verb with its arguments, or a repeat. What all verbs share is step-common.c's; how
+ * steps become commands is call.c's. */
 #include "base/tlv.h"
 #include "card/profile.h"
 
-static const char *const common_keys[] = { "accept", "le", "take", "expect", "to", NULL };
-static const char *const keep_names[] = { "nothing", "type", "id", "serial" };
+enum {
+        REPEAT_COUNT_MAX = 65535,
+        STEP_COMMON_KEYS = 8, /* room for step_common_keys */
+};
 
-typedef struct StepContext {
-        const Profile *profile;
-        unsigned kinds;
-        Keep to;
-} StepContext;
+static Scope scope_of(const StepRules *rules, bool keys) {
+        return (Scope){
+                .profile = rules->profile, .record = rules->record, .keys = keys, .turn = rules->turn
+        };
+}
+
+static void repeat_free(Repeat *repeat) {
+        if (!repeat)
+                return;
+
+        free(repeat->name);
+        number_done(&repeat->from);
+        number_done(&repeat->to);
+        steps_done(&repeat->steps);
+        free(repeat);
+}
 
 static void step_done(Step *step) {
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++) {
                 bytes_done(&step->arguments[i].bytes);
+                number_done(&step->arguments[i].count);
                 value_free(step->arguments[i].value);
         }
 
+        repeat_free(step->repeat);
         free(step->expect);
+        free(step->to_name);
+        free(step->when.read);
         free(step->when.pattern);
         steps_done(&step->done_if);
 }
@@ -40,53 +57,35 @@ VerbKind step_kind(const Step *step) {
         return step->verb->kind;
 }
 
-bool step_repeatable(const Step *step) {
-        return step_kind(step) != VERB_WRITE || (step->verb->flags & VERB_REPEATABLE) != 0;
-}
+int steps_visit(const StepList *list, int (*each)(const Step *step, void *userdata, Failure *failure),
+                void *userdata, Failure *failure) {
+        for (size_t i = 0; i < list->count; i++) {
+                const Step *step = &list->steps[i];
+                int r;
 
-int pattern_parse(YamlNode node, const char *what, char **ret, Failure *failure) {
-        const char *text = yaml_text(node);
-        _cleanup_free_ char *pattern = NULL;
-        size_t count = 0;
-
-        if (!text)
-                return yaml_complain(node, failure, "expected %s, hexadecimal with '.' for any digit", what);
-
-        pattern = malloc(strlen(text) + 1);
-        if (!pattern)
-                return failure_no_memory(failure);
-
-        for (const char *p = text; *p; p++) {
-                if (*p == ' ')
-                        continue;
-                if (*p != '.' && hex_digit(*p) < 0)
-                        return yaml_complain(node, failure, "expected %s, hexadecimal with '.' for any digit",
-                                             what);
-                pattern[count++] = *p;
+                r = step->repeat ? steps_visit(&step->repeat->steps, each, userdata, failure)
+                                 : each(step, userdata, failure);
+                if (r != 0)
+                        return r;
         }
 
-        if (count == 0 || count % 2 != 0)
-                return yaml_complain(node, failure, "expected %s, whole bytes", what);
-
-        pattern[count] = '\0';
-        *ret = TAKE_PTR(pattern);
         return 0;
 }
 
-bool pattern_fits(const char *pattern, Span bytes, bool prefix) {
-        size_t size = strlen(pattern) / 2;
+int step_argument(const Step *step, ArgumentRole role, int from) {
+        for (int i = from; i < VERB_ARGUMENTS_MAX; i++)
+                if (step->verb->arguments[i].role == role && step->arguments[i].given)
+                        return i;
 
-        if (size > bytes.size || (!prefix && size != bytes.size))
-                return false;
+        return -1;
+}
 
-        for (size_t i = 0; i < 2 * size; i++) {
-                int nibble = i % 2 == 0 ? bytes.data[i / 2] >> 4 : bytes.data[i / 2] & 0x0F;
+bool step_changes_secret(const Step *step) {
+        return step_argument(step, ROLE_NEW, 0) >= 0;
+}
 
-                if (pattern[i] != '.' && hex_digit(pattern[i]) != nibble)
-                        return false;
-        }
-
-        return true;
+bool step_repeatable(const Step *step) {
+        return step_kind(step) != VERB_WRITE || (step->verb->flags & VERB_REPEATABLE) != 0;
 }
 
 /* "3F00/5000/5001": file identifiers of two bytes each. */
@@ -125,8 +124,9 @@ static int parse_hex_argument(const ArgumentRule *rule, YamlNode node, Argument 
         return 0;
 }
 
-static int parse_argument(const StepContext *context, const ArgumentRule *rule, YamlNode node,
-                          Argument *argument, Failure *failure) {
+static int parse_argument(const StepRules *rules, const ArgumentRule *rule, YamlNode node, Argument *argument,
+                          Failure *failure) {
+        Scope scope = scope_of(rules, rule->type == ARGUMENT_SECRET);
         bool flag = false;
         size_t choice = 0;
         int r;
@@ -134,8 +134,8 @@ static int parse_argument(const StepContext *context, const ArgumentRule *rule, 
         argument->given = true;
         switch (rule->type) {
         case ARGUMENT_NUMBER:
-                return yaml_read_number(node, rule->minimum, rule->maximum, rule->name, &argument->number,
-                                        failure);
+                return number_parse(node, &scope, rule->minimum, rule->maximum, rule->name, &argument->count,
+                                    failure);
         case ARGUMENT_HEX:
                 return parse_hex_argument(rule, node, argument, failure);
         case ARGUMENT_PATH:
@@ -154,23 +154,22 @@ static int parse_argument(const StepContext *context, const ArgumentRule *rule, 
                 return r;
         case ARGUMENT_VALUE:
         case ARGUMENT_SECRET:
-                return value_parse(node, context->profile, rule->type == ARGUMENT_SECRET, &argument->value,
-                                   failure);
+                return value_parse(node, &scope, &argument->value, failure);
         }
 
         return -EINVAL;
 }
 
-static int parse_arguments(const StepContext *context, YamlNode node, Step *step, Failure *failure) {
-        const char *keys[VERB_ARGUMENTS_MAX + ELEMENTS(common_keys)];
+static int parse_arguments(const StepRules *rules, YamlNode node, Step *step, Failure *failure) {
+        const char *keys[VERB_ARGUMENTS_MAX + STEP_COMMON_KEYS + 1] = {};
         size_t count = 0;
         int r;
 
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
                 if (step->verb->arguments[i].name)
                         keys[count++] = step->verb->arguments[i].name;
-        for (size_t i = 0; i < ELEMENTS(common_keys); i++)
-                keys[count++] = common_keys[i];
+        for (size_t i = 0; step_common_keys[i]; i++)
+                keys[count++] = step_common_keys[i];
 
         r = yaml_check_keys(node, keys, "the verb's arguments, {} for none", failure);
         if (r < 0)
@@ -189,7 +188,7 @@ static int parse_arguments(const StepContext *context, YamlNode node, Step *step
                 if (!yaml_present(given))
                         continue;
 
-                r = parse_argument(context, rule, given, &step->arguments[i], failure);
+                r = parse_argument(rules, rule, given, &step->arguments[i], failure);
                 if (r < 0)
                         return r;
         }
@@ -197,182 +196,100 @@ static int parse_arguments(const StepContext *context, YamlNode node, Step *step
         return step->verb->check ? step->verb->check(step, failure) : 0;
 }
 
-static int parse_accept(YamlNode node, Step *step, Failure *failure) {
+/* {for: NAME, from: N, to: N, steps: ...} counts; {for: NAME, each: {field: LIST}, steps: ...} takes a list's items. */
+static int parse_repeat_range(YamlNode node, const StepRules *rules, Repeat *repeat, Failure *failure) {
+        static const char *const field_only[] = { "field", NULL };
+        YamlNode each = yaml_find(node, "each"), from = yaml_find(node, "from"), to = yaml_find(node, "to");
+        Scope scope = scope_of(rules, false);
+        YamlNode name = yaml_find(each, "field");
         int r;
 
-        r = yaml_expect(node, YAML_SEQUENCE, "`accept`, a list of status words", failure);
-        if (r < 0)
-                return r;
+        if (yaml_present(each) == yaml_present(to) || (yaml_present(each) && yaml_present(from)))
+                return yaml_complain(node, failure, "expected either `from` and `to`, or `each`");
 
-        if (yaml_count(node) == 0 || yaml_count(node) > STEP_ACCEPT_MAX)
-                return yaml_complain(node, failure, "expected 1 to %d status words", STEP_ACCEPT_MAX);
-
-        for (size_t i = 0; i < yaml_count(node); i++) {
-                _cleanup_bytes_ Bytes sw = {};
-
-                r = yaml_read_hex(yaml_item(node, i), 2, 2, "a status word", &sw, failure);
-                if (r < 0)
-                        return r;
-
-                /* ISO/IEC 7816-4:2020, 5.6: the others are none, and 61xx and 6Cxx are the transport's */
-                if ((sw.data[0] & 0xF0) != 0x90 && ((sw.data[0] & 0xF0) != 0x60 || sw.data[0] == 0x60 ||
-                                                    sw.data[0] == 0x61 || sw.data[0] == 0x6C))
-                        return yaml_complain(yaml_item(node, i), failure,
-                                             "expected a status word, 9XXX or 6XXX");
-
-                step->accept[step->accept_count++] = (uint16_t) (sw.data[0] << 8 | sw.data[1]);
-        }
-
-        return 0;
-}
-
-static int parse_take_tags(YamlNode node, Take *take, Failure *failure) {
-        int r;
-
-        r = yaml_expect(node, YAML_SEQUENCE, "`tlv`, a list of tags, one inside the other", failure);
-        if (r < 0)
-                return r;
-
-        if (yaml_count(node) == 0 || yaml_count(node) > STEP_TAGS_MAX)
-                return yaml_complain(node, failure, "expected 1 to %d tags", STEP_TAGS_MAX);
-
-        for (size_t i = 0; i < yaml_count(node); i++) {
-                _cleanup_bytes_ Bytes tag = {};
-
-                r = yaml_read_hex(yaml_item(node, i), 1, 3, "a tag", &tag, failure);
-                if (r < 0)
-                        return r;
-                if (!tlv_is_tag(bytes_span(&tag)))
-                        return yaml_complain(yaml_item(node, i), failure, "expected a BER-TLV tag");
-
-                take->tags[take->tag_count++] = tlv_tag_number(bytes_span(&tag));
-        }
-
-        return 0;
-}
-
-static int parse_take(YamlNode node, Take *take, Failure *failure) {
-        static const char *const keys[] = { "tlv", "from", "length", NULL };
-        YamlNode tags = yaml_find(node, "tlv"), from = yaml_find(node, "from"),
-                 length = yaml_find(node, "length");
-        int64_t start = 0, size = 0;
-        int r;
-
-        r = yaml_check_keys(node, keys, "the part of the answer that matters", failure);
-        if (r >= 0 && yaml_present(tags))
-                r = parse_take_tags(tags, take, failure);
-        if (r >= 0 && yaml_present(from))
-                r = yaml_read_number(from, 0, TRANSPORT_RESPONSE_MAX, "`from`", &start, failure);
-        if (r >= 0 && yaml_present(length))
-                r = yaml_read_number(length, 1, TRANSPORT_RESPONSE_MAX, "`length`", &size, failure);
-
-        take->from = (size_t) start;
-        take->length = (size_t) size;
-        return r;
-}
-
-static int parse_to(const StepContext *context, YamlNode node, Step *step, Failure *failure) {
-        const char *name = yaml_text(node);
-
-        if (context->to == KEEP_NOTHING)
-                return yaml_complain(node, failure, "expected no `to` here");
-        if (!name || !streq(name, keep_names[context->to]))
-                return yaml_complain(node, failure, "expected `to: %s`", keep_names[context->to]);
-
-        step->to = context->to;
-        return 0;
-}
-
-static int parse_common(const StepContext *context, YamlNode node, Step *step, Failure *failure) {
-        YamlNode le = yaml_find(node, "le"), accept = yaml_find(node, "accept"),
-                 take = yaml_find(node, "take");
-        YamlNode expect = yaml_find(node, "expect"), to = yaml_find(node, "to");
-        int64_t number = LE_ABSENT;
-        int r = 0;
-
-        if (yaml_present(accept))
-                r = parse_accept(accept, step, failure);
-        if (r >= 0 && yaml_present(le))
-                r = yaml_read_number(le, 0, 65536, "`le`", &number, failure);
-        if (r >= 0 && yaml_present(take))
-                r = parse_take(take, &step->take, failure);
-        if (r >= 0 && yaml_present(expect))
-                r = pattern_parse(expect, "what the answer must be", &step->expect, failure);
-        if (r >= 0 && yaml_present(to))
-                r = parse_to(context, to, step, failure);
-
-        step->le = (int32_t) number;
-        return r;
-}
-
-static int parse_when(const StepContext *context, YamlNode node, Condition *when, Failure *failure) {
-        static const char *const keys[] = { "present", "absent", "read", "is", NULL };
-        static const char *const names[] = { "serial", NULL };
-        YamlNode present = yaml_find(node, "present"), absent = yaml_find(node, "absent");
-        YamlNode field = yaml_present(present) ? present : absent;
-        size_t choice;
-        int r;
-
-        r = yaml_check_keys(node, keys, "a condition", failure);
-        if (r < 0)
-                return r;
-
-        if (yaml_count(node) == 2 && yaml_present(yaml_find(node, "read")) &&
-            yaml_present(yaml_find(node, "is"))) {
-                when->kind = CONDITION_READ_IS;
-                r = yaml_read_choice(yaml_find(node, "read"), names, "what was read from the card", &choice,
-                                     failure);
+        if (!yaml_present(each)) {
+                r = number_parse(from, &scope, 0, REPEAT_COUNT_MAX, "`from`", &repeat->from, failure);
                 return r < 0 ? r
-                             : pattern_parse(yaml_find(node, "is"), "what it must be", &when->pattern,
-                                             failure);
+                             : number_parse(to, &scope, 0, REPEAT_COUNT_MAX, "`to`", &repeat->to, failure);
         }
 
-        if (yaml_count(node) != 1 || !yaml_present(field))
-                return yaml_complain(
-                        node, failure,
-                        "expected {present: FIELD}, {absent: FIELD} or {read: serial, is: PATTERN}");
-
-        when->kind = yaml_present(present) ? CONDITION_PRESENT : CONDITION_ABSENT;
-        when->field = context->profile && yaml_text(field) ? profile_field(context->profile, yaml_text(field))
-                                                           : NULL;
-        return when->field
-                       ? 0
-                       : yaml_complain(field, failure, "expected the name of one of the profile's fields");
-}
-
-static int parse_beside(const StepContext *context, YamlNode node, Step *step, Failure *failure) {
-        YamlNode when = yaml_find(node, "when"), done_if = yaml_find(node, "done-if");
-        YamlNode read_back = yaml_find(node, "read-back");
-        int r = 0;
-
-        step->read_back = true;
-        if (yaml_present(when))
-                r = parse_when(context, when, &step->when, failure);
+        r = yaml_check_keys(each, field_only, "{field: NAME}, a field with `list: true`", failure);
         if (r < 0)
                 return r;
 
-        if ((yaml_present(done_if) || yaml_present(read_back)) && step_kind(step) != VERB_WRITE)
-                return yaml_complain(node, failure,
-                                     "expected `done-if` and `read-back` only beside a verb that writes");
+        repeat->each =
+                rules->record && yaml_text(name) ? profile_field(rules->profile, yaml_text(name)) : NULL;
+        if (!repeat->each || !repeat->each->list)
+                return yaml_complain(each, failure, "expected {field: NAME}, a field with `list: true`");
 
-        if (yaml_present(done_if)) {
-                r = steps_parse(done_if, context->profile, VERBS_READING, KEEP_NOTHING, &step->done_if,
-                                failure);
-                if (r >= 0 && step->done_if.count == 0)
-                        return yaml_complain(done_if, failure,
-                                             "expected steps that hold if the write has happened");
-        }
-        if (r >= 0 && yaml_present(read_back))
-                r = yaml_read_boolean(read_back, "`read-back`", &step->read_back, failure);
+        return 0;
+}
+
+static int parse_repeat(YamlNode node, const StepRules *rules, Step *step, Failure *failure) {
+        static const char *const keys[] = { "for", "from", "to", "each", "steps", NULL };
+        Repeat *repeat = new0(Repeat, 1);
+        StepRules inner = *rules;
+        ScopeTurn turn = { .outer = rules->turn };
+        unsigned depth = 1;
+        const char *name = NULL;
+        int r;
+
+        step->repeat = repeat;
+        if (!repeat)
+                return failure_no_memory(failure);
+
+        r = yaml_check_keys(node, keys, "a repeat: {for: NAME, from: N, to: N, steps: ...}", failure);
+        if (r >= 0)
+                r = yaml_read_text(yaml_find(node, "for"), "`for:`, a name", &name, failure);
+        if (r >= 0)
+                r = parse_repeat_range(node, rules, repeat, failure);
+        if (r < 0)
+                return r;
+
+        for (const ScopeTurn *outer = rules->turn; outer; outer = outer->outer)
+                depth++;
+        if (depth > REPEAT_DEPTH_MAX)
+                return yaml_complain(node, failure, "expected at most %d repeats one inside the other",
+                                     REPEAT_DEPTH_MAX);
+
+        turn.name = name;
+        turn.each = repeat->each;
+        inner.turn = &turn;
+        repeat->name = strdup(name);
+        if (!repeat->name)
+                return failure_no_memory(failure);
+
+        r = steps_parse(yaml_find(node, "steps"), &inner, &repeat->steps, failure);
+        if (r >= 0 && repeat->steps.count == 0)
+                return yaml_complain(node, failure, "expected `steps` in the repeat");
 
         return r;
 }
 
-static bool is_beside(const char *key) {
-        return streq(key, "when") || streq(key, "done-if") || streq(key, "read-back");
+/* The one key that is the verb, or `repeat`. */
+static int parse_verb(YamlNode node, Step *step, YamlNode *arguments, Failure *failure) {
+        bool repeat = false;
+
+        for (size_t i = 0; i < yaml_count(node); i++) {
+                YamlNode key = yaml_key(node, i);
+
+                if (step_key_is_beside(yaml_text(key)))
+                        continue;
+                if (step->verb || repeat)
+                        return yaml_complain(key, failure, "expected one verb in a step");
+
+                *arguments = yaml_value(node, i);
+                repeat = streq(yaml_text(key), "repeat");
+                step->verb = verb_find(yaml_text(key));
+                if (!step->verb && !repeat)
+                        return yaml_complain(key, failure, "expected a verb; \"%.64s\" is none",
+                                             yaml_text(key));
+        }
+
+        return step->verb || repeat ? 0 : yaml_complain(node, failure, "expected a verb in the step");
 }
 
-static int parse_step(const StepContext *context, YamlNode node, Step *step, Failure *failure) {
+static int parse_step(const StepRules *rules, YamlNode node, Step *step, Failure *failure) {
         YamlNode arguments = {};
         int r;
 
@@ -381,45 +298,31 @@ static int parse_step(const StepContext *context, YamlNode node, Step *step, Fai
                 return r;
 
         step->place = yaml_place(node);
-        for (size_t i = 0; i < yaml_count(node); i++) {
-                YamlNode key = yaml_key(node, i);
-
-                if (is_beside(yaml_text(key)))
-                        continue;
-                if (step->verb)
-                        return yaml_complain(key, failure, "expected one verb in a step");
-
-                step->verb = verb_find(yaml_text(key));
-                if (!step->verb)
-                        return yaml_complain(key, failure, "expected a verb; \"%.64s\" is none",
-                                             yaml_text(key));
-
-                arguments = yaml_value(node, i);
+        r = parse_verb(node, step, &arguments, failure);
+        if (r >= 0 && !step->verb) {
+                r = parse_repeat(arguments, rules, step, failure);
+                return r < 0 ? r : step_parse_beside(node, rules, step, failure);
         }
 
-        if (!step->verb)
-                return yaml_complain(node, failure, "expected a verb in the step");
-
-        r = parse_arguments(context, arguments, step, failure);
         if (r >= 0)
-                r = parse_common(context, arguments, step, failure);
+                r = parse_arguments(rules, arguments, step, failure);
         if (r >= 0)
-                r = parse_beside(context, node, step, failure);
+                r = step_parse_common(arguments, rules, step, failure);
+        if (r >= 0)
+                r = step_parse_beside(node, rules, step, failure);
         if (r < 0)
                 return r;
 
-        if (!(context->kinds & 1U << step_kind(step)))
+        if (!(rules->kinds & 1U << step_kind(step)))
                 return yaml_complain(node, failure, "expected no %s here: %s", step->verb->name,
-                                     context->kinds & 1U << VERB_AUTHENTICATE
+                                     rules->kinds & 1U << VERB_AUTHENTICATE
                                              ? "these steps write nothing"
                                              : "these steps only select and read");
 
         return 0;
 }
 
-int steps_parse(YamlNode node, const Profile *profile, unsigned kinds, Keep to, StepList *ret,
-                Failure *failure) {
-        StepContext context = { .profile = profile, .kinds = kinds, .to = to };
+int steps_parse(YamlNode node, const StepRules *rules, StepList *ret, Failure *failure) {
         int r;
 
         if (!yaml_present(node))
@@ -437,7 +340,7 @@ int steps_parse(YamlNode node, const Profile *profile, unsigned kinds, Keep to, 
                 return failure_no_memory(failure);
 
         for (size_t i = 0; i < yaml_count(node); i++) {
-                r = parse_step(&context, yaml_item(node, i), &ret->steps[ret->count++], failure);
+                r = parse_step(rules, yaml_item(node, i), &ret->steps[ret->count++], failure);
                 if (r < 0)
                         return r;
         }

@@ -10,6 +10,7 @@ enum {
         RESPONSE_SHORT = 256,      /* what Le = 00 asks for */
         RESPONSE_ROUNDS_MAX = 512, /* 61xx in a row: twice what 65536 bytes take in short responses */
         CLA_CHAINING = 0x10,       /* ISO/IEC 7816-4:2020, 5.4.1, table 2 */
+        CLA_SIM = 0xA0,
         INS_GET_RESPONSE = 0xC0,
 };
 
@@ -183,15 +184,20 @@ static int exchange_with_right_le(Transport *transport, Apdu *apdu, bool exact_l
  * 5.3.4 and 5.4.1); proprietary classes as GlobalPlatform codes them (Card Specification 2.3.1, 11.1.4);
  * SIM's A0 keeps to itself (3GPP TS 51.011, 9.2). */
 static uint8_t get_response_class(uint8_t cla) {
-        if (cla == 0xA0)
+        if (cla == CLA_SIM)
                 return cla;
 
         return cla & 0x40 ? 0x40 | (cla & 0x0F) : cla & 0x03;
 }
 
-/* Fetches what the card announces by 61xx until it announces no more. */
+/* A SIM announces by 9Fxx (3GPP TS 51.011, 9.4.1) whether or not the command wants its data: there it is "done" too. */
+static bool announces(const Command *command, uint16_t sw) {
+        return sw >> 8 == 0x61 || (sw >> 8 == 0x9F && command->cla == CLA_SIM && command->le != LE_ABSENT);
+}
+
+/* Fetches what the card announces until it announces no more. */
 static int fetch_rest(Transport *transport, const Command *command, Response *ret, Failure *failure) {
-        for (unsigned round = 0; (ret->sw >> 8) == 0x61; round++) {
+        for (unsigned round = 0; announces(command, ret->sw); round++) {
                 Apdu apdu = { .cla = get_response_class(command->cla), .ins = INS_GET_RESPONSE };
                 int r;
 

@@ -96,7 +96,9 @@ static int parse_entry(YamlNode node, TypeEntry *entry, Failure *failure) {
         if (yaml_present(match))
                 r = parse_match(match, entry, failure);
         if (r >= 0)
-                r = steps_parse(yaml_find(node, "try"), NULL, VERBS_READING, KEEP_TYPE, &entry->try, failure);
+                r = steps_parse(yaml_find(node, "try"),
+                                &(StepRules){ .kinds = VERBS_READING, .keep = KEEP_TYPE }, &entry->try,
+                                failure);
         if (r < 0)
                 return r;
 

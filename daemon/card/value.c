@@ -3,9 +3,6 @@
  * by field. How they are written is value-parse.c's. */
 #include "card/value.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "base/tlv.h"
 #include "card/profile.h"
 
@@ -56,79 +53,153 @@ static int append_encoded(Encoded *to, const Encoded *from) {
         return append_part(to, from, 0, from->data.size);
 }
 
-_printf_(3, 4) static int refuse(const Value *value, Failure *failure, const char *format, ...) {
-        _cleanup_free_ char *message = NULL;
-        va_list arguments;
-        int r;
+#define refuse(value, failure, ...) place_refuse((value)->place, failure, __VA_ARGS__)
 
-        va_start(arguments, format);
-        r = vasprintf(&message, format, arguments);
-        va_end(arguments);
-        if (r < 0) {
-                message = NULL;
-                return failure_no_memory(failure);
-        }
+const Turn *context_turn(const ValueContext *context, const char *name) {
+        for (const Turn *turn = context->turn; turn; turn = turn->outer)
+                if (streq(turn->name, name))
+                        return turn;
 
-        return failure_set(failure, FAILURE_INVALID_ARGS, "%s:%zu:%zu: %s", value->place.file,
-                           value->place.line, value->place.column, message);
+        return NULL;
 }
 
-static int text_of(const Value *value, const ValueContext *context, const char **ret, Failure *failure) {
-        const char *text = field_text(value->field, context->profile, context->id, context->fields);
+int context_read(const ValueContext *context, const char *name, Span *ret) {
+        static const uint8_t unknown[8];
 
-        if (!text)
-                return refuse(value, failure, "The field \"%s\" is needed here and the record has none",
-                              value->field->name);
+        if (context->proving)
+                *ret = SPAN_OF_ARRAY(unknown);
+        else if (streq(name, "serial") && context->serial.size > 0)
+                *ret = context->serial;
+        else
+                return reads_find(context->reads, name, ret);
 
-        *ret = text;
         return 0;
 }
 
-static int encode_field(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
+/* How many texts the record has for a field, or for the item of a list whose turn it is. */
+static size_t text_count(const Value *value, const ValueContext *context) {
+        return value->kind == VALUE_READ
+                       ? 1
+                       : field_count(value->field, context->profile, context->id, context->fields);
+}
+
+static const char *text_at(const Value *value, const ValueContext *context, size_t n) {
+        return value->kind == VALUE_READ
+                       ? context_turn(context, value->name)->text
+                       : field_text(value->field, context->profile, context->id, context->fields, n);
+}
+
+static int complain_missing(const Value *value, Failure *failure) {
+        return refuse(value, failure, "The field \"%s\" is needed here and the record has none",
+                      value->field->name);
+}
+
+static int encode_one_text(const Value *value, const char *text, Bytes *ret, Failure *failure) {
         _cleanup_failure_ Failure why = {};
-        const char *text = NULL;
         int r;
 
-        r = text_of(value, context, &text, failure);
-        if (r < 0)
-                return r;
-
         if (value->own_encoding) {
-                r = field_encode(value->field, text, &ret->data, &why);
+                r = field_encode(value->field, text, ret, &why);
                 if (r < 0)
                         return why.kind == FAILURE_INVALID_ARGS
                                        ? refuse(value, failure, "%s", failure_message(&why))
                                        : failure_no_memory(failure);
-        } else {
-                r = encoding_encode(value->encoding, text, value->length, &ret->data);
-                if (r == -ENOMEM)
-                        return failure_no_memory(failure);
+                return 0;
+        }
+
+        r = encoding_encode(value->encoding, text, value->length, ret);
+        if (r == -ENOMEM)
+                return failure_no_memory(failure);
+        if (r < 0)
+                return refuse(value, failure, "The field \"%s\" must be %s that fit here", value->field->name,
+                              encoding_expects(value->encoding));
+
+        return 0;
+}
+
+/* The texts of a list stand one after the other. */
+static int encode_field(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
+        size_t count = text_count(value, context);
+        int r;
+
+        if (count == 0)
+                return complain_missing(value, failure);
+
+        for (size_t i = 0; i < count; i++) {
+                r = encode_one_text(value, text_at(value, context, i), &ret->data, failure);
                 if (r < 0)
-                        return refuse(value, failure, "The field \"%s\" must be %s that fit here",
-                                      value->field->name, encoding_expects(value->encoding));
+                        return r;
         }
 
         return add_segment(ret, value->field, 0, ret->data.size) < 0 ? failure_no_memory(failure) : 0;
 }
 
-static int encode_text(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
-        _cleanup_bytes_ Bytes joined = {};
+static int join_texts(const Value *value, const ValueContext *context, Bytes *ret, Failure *failure);
+
+static int append_text(const Value *item, const ValueContext *context, Bytes *ret, Failure *failure) {
+        _cleanup_bytes_ Bytes digits = {};
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < value->item_count; i++) {
-                const Value *item = value->items[i];
-                const char *text = item->name;
+        if (item->kind == VALUE_LITERAL)
+                r = bytes_append(ret, span_of_string(item->name));
+        else if (item->kind == VALUE_CHECKSUM) {
+                r = join_texts(item, context, &digits, failure);
+                if (r < 0)
+                        return r;
 
-                if (item->kind == VALUE_FIELD) {
-                        r = text_of(item, context, &text, failure);
-                        if (r < 0)
-                                return r;
-                }
-                r = bytes_append(&joined, span_of_string(text));
+                r = checksum_append(CHECKSUM_LUHN, bytes_span(&digits), ret);
+                if (r == -EINVAL)
+                        return refuse(item, failure, "A check digit needs a text of decimal digits");
+        } else {
+                size_t count = text_count(item, context);
+
+                if (count == 0)
+                        return complain_missing(item, failure);
+                for (size_t i = 0; r >= 0 && i < count; i++)
+                        r = bytes_append(ret, span_of_string(text_at(item, context, i)));
         }
 
-        if (r >= 0)
-                r = bytes_append_byte(&joined, '\0');
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+static int join_texts(const Value *value, const ValueContext *context, Bytes *ret, Failure *failure) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < value->item_count; i++)
+                r = append_text(value->items[i], context, ret, failure);
+
+        return r;
+}
+
+typedef struct Whole {
+        Encoded *encoded;
+        int result;
+} Whole;
+
+static void add_whole(const Field *field, void *userdata) {
+        Whole *whole = userdata;
+
+        if (whole->result >= 0)
+                whole->result = add_segment(whole->encoded, field, 0, whole->encoded->data.size);
+}
+
+/* Where no byte tells which field it came from, every one came from all of them. */
+static int add_whole_segments(const Value *value, Encoded *ret, Failure *failure) {
+        Whole whole = { .encoded = ret };
+
+        value_visit_fields(value, add_whole, &whole);
+        return whole.result < 0 ? failure_no_memory(failure) : 0;
+}
+
+static int encode_text(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
+        _cleanup_bytes_ Bytes joined = {};
+        int r;
+
+        r = join_texts(value, context, &joined, failure);
+        if (r < 0)
+                return r;
+
+        r = bytes_append_byte(&joined, '\0');
         if (r >= 0)
                 r = encoding_encode(value->encoding, (const char *) joined.data, value->length, &ret->data);
         if (r == -ENOMEM)
@@ -137,12 +208,7 @@ static int encode_text(const Value *value, const ValueContext *context, Encoded 
                 return refuse(value, failure, "The text must be %s that fit here",
                               encoding_expects(value->encoding));
 
-        for (size_t i = 0; i < value->item_count; i++)
-                if (value->items[i]->kind == VALUE_FIELD &&
-                    add_segment(ret, value->items[i]->field, 0, ret->data.size) < 0)
-                        return failure_no_memory(failure);
-
-        return 0;
+        return add_whole_segments(value, ret, failure);
 }
 
 /* ISO/IEC 7816-4:2020, 6.2: one length byte up to 254, else FF and two bytes. */
@@ -183,14 +249,70 @@ static int append_number(uint64_t number, const Value *value, Bytes *ret) {
         return bytes_append(ret, SPAN(bytes, value->width));
 }
 
-static int encode_slice(const Value *value, const Encoded *inner, Encoded *ret, Failure *failure) {
+static int encode_slice(const Value *value, const ValueContext *context, const Encoded *inner, Encoded *ret,
+                        Failure *failure) {
+        int64_t from, part;
         size_t size = inner->data.size;
+        int r;
 
-        if (value->from > size || value->part > size - value->from)
+        r = number_count(&value->from, context, 0, VALUE_SIZE_MAX, "`from`", &from, failure);
+        if (r >= 0)
+                r = number_count(&value->part, context, 0, VALUE_SIZE_MAX, "`length`", &part, failure);
+        if (r < 0)
+                return r;
+
+        if ((size_t) from > size || (size_t) part > size - (size_t) from)
                 return refuse(value, failure, "The value is too short for this part of it");
 
-        if (append_part(ret, inner, value->from, value->part > 0 ? value->part : size - value->from) < 0)
+        if (append_part(ret, inner, (size_t) from, part > 0 ? (size_t) part : size - (size_t) from) < 0)
                 return failure_no_memory(failure);
+
+        return 0;
+}
+
+static int encode_integer(const Value *value, const ValueContext *context, Bytes *ret, Failure *failure) {
+        int64_t maximum = value->width < 8 ? (INT64_C(1) << 8 * value->width) - 1 : INT64_MAX, number;
+        int r;
+
+        r = number_count(&value->number, context, 0, maximum, "The integer", &number, failure);
+        if (r >= 0 && append_number((uint64_t) number, value, ret) < 0)
+                return failure_no_memory(failure);
+
+        return r;
+}
+
+/* While a profile is tried out, a key is known by its name and by what else goes into it: two that are different are
+ * so here too. */
+static int append_stand_in(const Value *value, const Encoded *input, size_t size, Bytes *ret,
+                           Failure *failure) {
+        _cleanup_bytes_ Bytes text = {};
+        _cleanup_bytes_ Bytes digest = {};
+        const uint8_t which[] = { (uint8_t) value->method, value->parameter };
+        int r;
+
+        r = bytes_append(&text, span_of_string(value->name));
+        if (r >= 0)
+                r = bytes_append(&text, SPAN_OF_ARRAY(which));
+        if (r >= 0 && input)
+                r = bytes_append(&text, bytes_span(&input->data));
+        if (r >= 0)
+                r = hash_append(HASH_SHA_512, bytes_span(&text), &digest);
+        if (r >= 0)
+                r = bytes_append(ret, span_part(bytes_span(&digest), 0, size));
+        if (r >= 0 && size > digest.size)
+                r = bytes_append_fill(ret, 0, size - digest.size);
+
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+static int find_key(const Value *value, const ValueContext *context, Span *ret, Failure *failure) {
+        int r;
+
+        r = context->keys ? key_ring_find(context->keys, value->name, ret) : -ENOENT;
+        if (r < 0)
+                return place_complain(value->place, failure,
+                                      "the key ring has no \"%.64s\"; add it to the key-ring credential",
+                                      value->name);
 
         return 0;
 }
@@ -200,24 +322,53 @@ static int encode_key(const Value *value, const ValueContext *context, Bytes *re
         int r;
 
         if (context->proving)
-                return bytes_append_byte(ret, 0) < 0 ? failure_no_memory(failure) : 0;
+                return append_stand_in(value, NULL, value->length > 0 ? value->length : 8, ret, failure);
 
-        r = context->keys ? key_ring_find(context->keys, value->name, &key) : -ENOENT;
+        r = find_key(value, context, &key, failure);
         if (r < 0)
-                return place_complain(value->place, failure,
-                                      "the key ring has no \"%.64s\"; add it to the key-ring credential",
-                                      value->name);
+                return r;
 
         return bytes_append(ret, key) < 0 ? failure_no_memory(failure) : 0;
 }
 
-static int encode_serial(const Value *value, const ValueContext *context, Bytes *ret, Failure *failure) {
-        if (context->proving)
-                return bytes_append_fill(ret, 0, 8) < 0 ? failure_no_memory(failure) : 0;
-        if (context->serial.size == 0)
-                return refuse(value, failure, "The card has told no serial");
+static int encode_derived(const Value *value, const ValueContext *context, const Encoded *input, Bytes *ret,
+                          Failure *failure) {
+        Derivation derivation = { .method = (DeriveMethod) value->method,
+                                  .input = bytes_span(&input->data),
+                                  .number = value->parameter,
+                                  .length = (size_t) value->part.constant };
+        int r;
 
-        return bytes_append(ret, context->serial) < 0 ? failure_no_memory(failure) : 0;
+        if (context->proving)
+                return append_stand_in(value, input, derivation.length > 0 ? derivation.length : 16, ret,
+                                       failure);
+
+        r = find_key(value, context, &derivation.key, failure);
+        if (r < 0)
+                return r;
+
+        r = derive_key(&derivation, ret);
+        if (r == -EKEYREJECTED)
+                return place_complain(value->place, failure,
+                                      "the key \"%.64s\" of the key ring has no length that %s takes",
+                                      value->name, derive_names[value->method]);
+        if (r == -EINVAL)
+                return refuse(value, failure, "%s cannot derive from so many bytes",
+                              derive_names[value->method]);
+
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+/* What was read, or the item of the list whose turn it is. */
+static int encode_read(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
+        Span data;
+
+        if (value->field)
+                return encode_field(value, context, ret, failure);
+        if (context_read(context, value->name, &data) < 0)
+                return refuse(value, failure, "The card has told no %s", value->name);
+
+        return bytes_append(&ret->data, data) < 0 ? failure_no_memory(failure) : 0;
 }
 
 static int encode_items(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
@@ -236,6 +387,25 @@ static int encode_items(const Value *value, const ValueContext *context, Encoded
         return 0;
 }
 
+static int encode_check(const Value *value, const ValueContext *context, const Encoded *inner, Encoded *ret,
+                        Failure *failure) {
+        bool of_key = context->proving && value_has_key(value);
+        int r;
+
+        if (of_key)
+                r = bytes_append_fill(&ret->data, 0, 3);
+        else if (value->kind == VALUE_HASH)
+                r = hash_append((Hash) value->method, bytes_span(&inner->data), &ret->data);
+        else
+                r = checksum_append((Checksum) value->method, bytes_span(&inner->data), &ret->data);
+
+        if (r == -EINVAL)
+                return refuse(value, failure, "There is no %s of such a value",
+                              checksum_names[value->method]);
+
+        return r < 0 ? failure_no_memory(failure) : add_whole_segments(value, ret, failure);
+}
+
 /* The forms that are made of one other value. */
 static int encode_made_of(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure) {
         _cleanup_encoded_ Encoded inner = {};
@@ -245,15 +415,22 @@ static int encode_made_of(const Value *value, const ValueContext *context, Encod
         if (r < 0)
                 return r;
 
-        if (value->kind == VALUE_SLICE)
-                return encode_slice(value, &inner, ret, failure);
-
-        if (value->kind == VALUE_LENGTH_OF) {
+        switch (value->kind) {
+        case VALUE_SLICE:
+                return encode_slice(value, context, &inner, ret, failure);
+        case VALUE_DERIVE:
+                return encode_derived(value, context, &inner, &ret->data, failure);
+        case VALUE_CHECKSUM:
+        case VALUE_HASH:
+                return encode_check(value, context, &inner, ret, failure);
+        case VALUE_LENGTH_OF:
                 if (value->width < sizeof(size_t) && inner.data.size >> 8 * value->width != 0)
                         return refuse(value, failure, "The length does not fit %zu bytes", value->width);
                 r = append_number(inner.data.size, value, &ret->data);
-        } else
+                break;
+        default:
                 r = encode_tlv(value, &inner, ret);
+        }
 
         if (r == -EINVAL)
                 return refuse(value, failure, "The value is too long for a data object");
@@ -274,10 +451,9 @@ static int encode_kind(const Value *value, const ValueContext *context, Encoded 
         case VALUE_TEXT:
                 return encode_text(value, context, ret, failure);
         case VALUE_INTEGER:
-                r = append_number((uint64_t) value->number, value, &ret->data);
-                return r < 0 ? failure_no_memory(failure) : 0;
+                return encode_integer(value, context, &ret->data, failure);
         case VALUE_READ:
-                return encode_serial(value, context, &ret->data, failure);
+                return encode_read(value, context, ret, failure);
         case VALUE_KEY:
                 return encode_key(value, context, &ret->data, failure);
         default:
@@ -323,6 +499,17 @@ int value_encode(const Value *value, const ValueContext *context, Encoded *ret, 
                 return refuse(value, failure, "The value is longer than %d bytes", VALUE_SIZE_MAX);
 
         return 0;
+}
+
+bool value_has_key(const Value *value) {
+        if (value->kind == VALUE_KEY || value->kind == VALUE_DERIVE)
+                return true;
+
+        for (size_t i = 0; i < value->item_count; i++)
+                if (value_has_key(value->items[i]))
+                        return true;
+
+        return false;
 }
 
 void value_visit_fields(const Value *value, void (*each)(const Field *field, void *userdata),

@@ -8,11 +8,13 @@
 #include <jansson.h>
 
 #include "base/yaml.h"
+#include "card/checksum.h"
+#include "card/derive.h"
 #include "card/encoding.h"
 #include "card/key-ring.h"
+#include "card/reads.h"
+#include "card/scope.h"
 
-typedef struct Field Field;
-typedef struct Profile Profile;
 typedef struct Value Value;
 
 enum {
@@ -32,24 +34,29 @@ typedef enum ValueKind {
         VALUE_INTEGER,
         VALUE_LENGTH_OF,
         VALUE_SLICE,
-        VALUE_READ,
+        VALUE_READ, /* what was read from the card, or the item of a list whose turn it is */
+        VALUE_CHECKSUM,
+        VALUE_HASH,
         VALUE_KEY,
+        VALUE_DERIVE,
 } ValueKind;
 
 struct Value {
         ValueKind kind;
         Place place;
         Bytes bytes;        /* VALUE_BYTES, and the tag of the TLVs */
-        char *name;         /* VALUE_LITERAL's text; the key's name */
-        const Field *field; /* VALUE_FIELD */
-        Encoding encoding;  /* VALUE_TEXT; VALUE_FIELD: the field's own or another */
-        bool own_encoding;  /* VALUE_FIELD: the field's own, so its limits hold too */
+        char *name;         /* VALUE_LITERAL's text; the name of the key, or of what was read */
+        const Field *field; /* VALUE_FIELD; VALUE_READ of a list's item */
+        Encoding encoding;  /* VALUE_TEXT; with a field: the field's own or another */
+        bool own_encoding;  /* with a field: the field's own, so its limits hold too */
         Value **items;      /* what it is made of */
         size_t item_count;
-        int64_t number; /* VALUE_INTEGER */
-        size_t width;   /* VALUE_INTEGER, VALUE_LENGTH_OF: bytes */
+        Number number; /* VALUE_INTEGER */
+        size_t width;  /* VALUE_INTEGER, VALUE_LENGTH_OF: bytes */
         bool little;
-        size_t from, part; /* VALUE_SLICE; part 0: to the end */
+        Number from, part; /* VALUE_SLICE; part 0: to the end */
+        size_t method;     /* VALUE_CHECKSUM, VALUE_HASH, VALUE_DERIVE: which */
+        uint8_t parameter; /* VALUE_DERIVE: Derivation.number */
         size_t length;     /* 0: as long as it is */
         int pad;           /* the byte, or -1: must have `length` by itself */
         bool pad_left;
@@ -70,18 +77,36 @@ typedef struct Encoded {
 void encoded_done(Encoded *encoded);
 #define _cleanup_encoded_ _cleanup_(encoded_done)
 
-typedef struct ValueContext {
+/* A turn of a repeat that is being encoded. */
+typedef struct Turn {
+        const char *name;
+        const struct Turn *outer;
+        int64_t number;     /* what it counts; of a list, the item's place in it, from 1 */
+        const Field *field; /* the list, or NULL */
+        const char *text;   /* the list's item */
+        unsigned id;        /* no two turns of one list of steps have the same; from 1 */
+} Turn;
+
+struct ValueContext {
         const Profile *profile;
         const KeyRing *keys;
         const char *id;
         const json_t *fields;
         Span serial;
-        bool proving; /* a profile is tried out: one byte 00 stands for every key, eight for the serial */
-} ValueContext;
+        const Reads *reads; /* what else the card has told, or NULL */
+        const Turn *turn;   /* innermost first */
+        /* A profile is tried out: bytes that go by its name stand for every key, eight 00 for what the card tells. */
+        bool proving;
+};
 
-/* Parses a value; {key} only where it is allowed, {field} only with a profile. PROFILE_INVALID. The caller
- * owns it. */
-int value_parse(YamlNode node, const Profile *profile, bool key_allowed, Value **ret, Failure *failure);
+/* The turn of that name, or NULL. */
+const Turn *context_turn(const ValueContext *context, const char *name);
+
+/* What the card has told under that name, `serial` among them. -ENOENT. */
+int context_read(const ValueContext *context, const char *name, Span *ret);
+
+/* Parses a value that names what the scope has. PROFILE_INVALID. The caller owns it. */
+int value_parse(YamlNode node, const Scope *scope, Value **ret, Failure *failure);
 Value *value_free(Value *value);
 DEFINE_CLEANUP(Value *, value_free)
 
@@ -89,7 +114,28 @@ DEFINE_CLEANUP(Value *, value_free)
  * PROFILE_INVALID for a key that the ring lacks. */
 int value_encode(const Value *value, const ValueContext *context, Encoded *ret, Failure *failure);
 
+/* Whether a key, or what is derived from one, is in the value. */
+bool value_has_key(const Value *value);
+
 /* Calls `each` for every field in the value. */
 void value_visit_fields(const Value *value, void (*each)(const Field *field, void *userdata), void *userdata);
+
+/* value-parse.c, for value-form.c */
+int value_parse_inner(YamlNode node, const Scope *scope, Value *value, Failure *failure);
+Value *value_new(ValueKind kind, YamlNode node);
+int value_add_item(Value *value, Value *item);
+
+/* The forms {KEY: ...}. */
+typedef struct Form Form;
+struct Form {
+        const char *key;
+        ValueKind kind;
+        const char *const *others; /* the keys that may stand in it, NULL-terminated */
+        int (*parse)(const Form *form, YamlNode node, const Scope *scope, Value *value, Failure *failure);
+        bool own_length; /* its `length` is its own */
+};
+
+/* value-form.c: the form of a mapping, or NULL. */
+const Form *value_form(YamlNode node);
 
 #endif

@@ -58,14 +58,12 @@ static int read_binary(Session *session, const Step *step, size_t offset, size_t
 }
 
 int verb_read_binary(Session *session, const Call *call, StepResult *ret, Failure *failure) {
-        const Argument *arguments = call->step->arguments;
-
-        return read_binary(session, call->step, (size_t) arguments[BINARY_OFFSET].number,
-                           (size_t) arguments[BINARY_OTHER].number, ret, failure);
+        return read_binary(session, call->step, (size_t) call->numbers[BINARY_OFFSET],
+                           (size_t) call->numbers[BINARY_OTHER], ret, failure);
 }
 
 int verb_update_binary(Session *session, const Call *call, StepResult *ret, Failure *failure) {
-        size_t offset = (size_t) call->step->arguments[BINARY_OFFSET].number;
+        size_t offset = (size_t) call->numbers[BINARY_OFFSET];
         Span data = bytes_span(&call->values[BINARY_OTHER].data);
         int r;
 
@@ -73,10 +71,10 @@ int verb_update_binary(Session *session, const Call *call, StepResult *ret, Fail
         if (r < 0)
                 return r;
 
-        for (size_t done = 0; done < data.size; done += session->longest) {
+        for (size_t done = 0; done < data.size; done += session_longest(session)) {
                 Command command = binary_command(0xD6, offset + done);
 
-                command.data = span_part(data, done, session->longest);
+                command.data = span_part(data, done, session_longest(session));
                 r = session_send(session, call->step, command, ret, failure);
                 if (r < 0 || !ret->held)
                         return r;
@@ -86,14 +84,14 @@ int verb_update_binary(Session *session, const Call *call, StepResult *ret, Fail
 }
 
 int back_update_binary(Session *session, const Call *call, StepResult *ret, Failure *failure) {
-        return read_binary(session, NULL, (size_t) call->step->arguments[BINARY_OFFSET].number,
+        return read_binary(session, NULL, (size_t) call->numbers[BINARY_OFFSET],
                            call->values[BINARY_OTHER].data.size, ret, failure);
 }
 
 static Command record_command(uint8_t instruction, const Call *call) {
         return (Command){
                 .ins = instruction,
-                .p1 = (uint8_t) call->step->arguments[RECORD_NUMBER].number,
+                .p1 = (uint8_t) call->numbers[RECORD_NUMBER],
                 .p2 = BY_NUMBER,
                 .le = LE_ABSENT,
         };
@@ -141,7 +139,7 @@ int done_append_record(Session *session, const Call *call, bool *ret, Failure *f
 }
 
 static Command object_command(uint8_t instruction, const Call *call) {
-        uint16_t tag = (uint16_t) call->step->arguments[OBJECT_TAG].number;
+        uint16_t tag = (uint16_t) call->numbers[OBJECT_TAG];
 
         return (Command){
                 .ins = instruction, .p1 = (uint8_t) (tag >> 8), .p2 = (uint8_t) tag, .le = LE_ABSENT
@@ -156,7 +154,7 @@ int verb_get_data(Session *session, const Call *call, StepResult *ret, Failure *
 }
 
 int verb_put_data(Session *session, const Call *call, StepResult *ret, Failure *failure) {
-        Command command = object_command(call->step->arguments[OBJECT_ODD].number ? 0xDB : 0xDA, call);
+        Command command = object_command(call->numbers[OBJECT_ODD] ? 0xDB : 0xDA, call);
 
         command.data = bytes_span(&call->values[OBJECT_DATA].data);
         return session_send(session, call->step, command, ret, failure);
@@ -176,7 +174,7 @@ int back_put_data(Session *session, const Call *call, StepResult *ret, Failure *
 
         if (ret->data.size == call->values[OBJECT_DATA].data.size ||
             tlv_read(bytes_span(&ret->data), &object) < 0 || object.size != ret->data.size ||
-            object.tag != (uint32_t) call->step->arguments[OBJECT_TAG].number)
+            object.tag != (uint32_t) call->numbers[OBJECT_TAG])
                 return 0;
 
         if (bytes_append(&value, object.value) < 0)

@@ -16,6 +16,8 @@ enum {
         P1_PATH_FROM_CURRENT = 0x09,
 };
 
+enum { CLASS_SIM = 0xA0 };
+
 static const uint8_t master_file[] = { 0x3F, 0x00 };
 
 int check_select(const Step *step, Failure *failure) {
@@ -65,10 +67,29 @@ static int selection_of(const Command *command, Bytes *ret) {
         return r < 0 ? r : bytes_append(ret, command->data);
 }
 
+/* A SIM selects file by file, and tells of each what it has (3GPP TS 51.011, 9.2.1). */
+static int select_gsm(Session *session, const Call *call, StepResult *ret, Failure *failure) {
+        Span path = bytes_span(&call->step->arguments[SELECT_FILE].bytes);
+
+        for (size_t i = 0; i < path.size; i += 2) {
+                Command command = { .ins = 0xA4, .data = span_part(path, i, 2), .le = LE_ABSENT };
+                int r;
+
+                r = session_send(session, call->step, command, ret, failure);
+                if (r < 0 || !ret->held)
+                        return r;
+        }
+
+        return 0;
+}
+
 int verb_select(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         Command command = select_command(call->step);
         _cleanup_bytes_ Bytes selection = {};
         int r;
+
+        if (session->class_byte == CLASS_SIM && !call->step->arguments[SELECT_AID].given)
+                return select_gsm(session, call, ret, failure);
 
         if (!session->reuse_selection || !is_absolute(&command)) {
                 bytes_clear(&session->selection);
@@ -80,7 +101,7 @@ int verb_select(Session *session, const Call *call, StepResult *ret, Failure *fa
 
         if (span_equal(bytes_span(&selection), bytes_span(&session->selection))) {
                 ret->sw = session->selection_sw;
-                ret->held = session_accepts(call->step, ret->sw);
+                ret->held = session_accepts(session, call->step, ret->sw);
                 return 0;
         }
 

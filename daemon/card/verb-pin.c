@@ -14,16 +14,16 @@ static const char *try_word(int tries) {
         return tries == 1 ? "try" : "tries";
 }
 
-/* What a status word says about tries: 63CX, X left; 6983, none. */
+/* What a status word says about tries: 63CX, X left; 6983, and a SIM's 9840, none. */
 static int tries_of(uint16_t sw) {
         if ((sw & 0xFFF0) == 0x63C0)
                 return sw & 0x000F;
 
-        return sw == 0x6983 ? 0 : TRIES_UNKNOWN;
+        return sw == 0x6983 || sw == 0x9840 ? 0 : TRIES_UNKNOWN;
 }
 
 static uint8_t reference_of(const Call *call) {
-        return (uint8_t) call->step->arguments[PIN_REFERENCE].number;
+        return (uint8_t) call->numbers[PIN_REFERENCE];
 }
 
 /* VERIFY without data asks (11.6.6). It is sent only to cards that are known to take it as a question: some
@@ -34,7 +34,7 @@ static int ask_tries(Session *session, const Call *call, int *ret, Failure *fail
         int r;
 
         *ret = TRIES_UNKNOWN;
-        if (!call->step->arguments[PIN_TELLS_TRIES].number)
+        if (!call->numbers[PIN_TELLS_TRIES])
                 return 0;
 
         r = session_send(session, NULL, command, &result, failure);
@@ -56,7 +56,7 @@ static int refuse_to_present(Session *session, const Call *call, Span value, int
 
         if (session->refused && refused_contains(session->refused, session->serial, session->insertion,
                                                  reference_of(call), value)) {
-                session->tries_left = tries >= 0 ? tries : -1;
+                session->tries_left = tries >= 0 ? tries : TRIES_NOT_TOLD;
                 return failure_set(
                         failure, session->kind,
                         "This card has refused the value for reference %02X before, so it was not presented "
@@ -67,9 +67,25 @@ static int refuse_to_present(Session *session, const Call *call, Span value, int
         return 0;
 }
 
-/* Whether a status word judges the value rather than the command: 6700, 6A8x, 6B00, 6Dxx, 6Exx do not. */
+static uint64_t pin_which(const Call *call, int argument _unused_) {
+        return reference_of(call);
+}
+
+/* References with bit 8 belong to the selected directory and are closed with it (ISO/IEC 7816-4:2020, 9.2): the others
+ * stay open until the reset. */
+static bool pin_lasts(const Call *call) {
+        return !(reference_of(call) & 0x80);
+}
+
+bool pin_tells_tries(const Step *step) {
+        return step->arguments[PIN_TELLS_TRIES].number;
+}
+
+/* Whether a status word judges the value rather than the command: 6700, 6A8x, 6B00, 6Dxx, 6Exx do not. 9804 and 9840
+ * are a SIM's (3GPP TS 51.011, 9.4.5). */
 static bool judges_value(uint16_t sw) {
-        return (sw & 0xFF00) == 0x6300 || sw == 0x6982 || sw == 0x6983 || sw == 0x6984;
+        return (sw & 0xFF00) == 0x6300 || sw == 0x6982 || sw == 0x6983 || sw == 0x6984 || sw == 0x9804 ||
+               sw == 0x9840;
 }
 
 static int complain_refused(Session *session, const Call *call, Span value, uint16_t sw, Failure *failure) {
@@ -80,7 +96,7 @@ static int complain_refused(Session *session, const Call *call, Span value, uint
                 return failure_set(failure, session->kind, "%s of reference %02X is answered %s",
                                    call->step->verb->name, reference_of(call), status_word_text(sw, buffer));
 
-        session->tries_left = tries >= 0 ? tries : -1;
+        session->tries_left = tries >= 0 ? tries : TRIES_NOT_TOLD;
         if (session->refused && refused_add(session->refused, session->serial, session->insertion,
                                             reference_of(call), value) == -ENOMEM)
                 return failure_no_memory(failure);
@@ -94,8 +110,8 @@ static int complain_refused(Session *session, const Call *call, Span value, uint
                            reference_of(call), status_word_text(sw, buffer));
 }
 
-int pin_present(Session *session, const Call *call, Span value, bool always, StepResult *ret,
-                Failure *failure) {
+static int pin_present(Session *session, const Call *call, int argument _unused_, Span value, bool always,
+                       StepResult *ret, Failure *failure) {
         Command command = { .ins = 0x20, .p2 = reference_of(call), .data = value, .le = LE_ABSENT };
         int tries, r;
 
@@ -118,8 +134,11 @@ int pin_present(Session *session, const Call *call, Span value, bool always, Ste
         return ret->held ? 0 : complain_refused(session, call, value, ret->sw, failure);
 }
 
+const VerbSecret pin_secret = { .which = pin_which, .present = pin_present, .lasts = pin_lasts };
+
 int verb_verify_pin(Session *session, const Call *call, StepResult *ret, Failure *failure) {
-        return pin_present(session, call, bytes_span(&call->values[PIN_PRESENTED].data), false, ret, failure);
+        return pin_present(session, call, PIN_PRESENTED, bytes_span(&call->values[PIN_PRESENTED].data), false,
+                           ret, failure);
 }
 
 /* P1 00: the data are the old value and the new one; 01: the new one alone, after VERIFY (11.6.7). */

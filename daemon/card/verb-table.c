@@ -1,33 +1,44 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table of verbs, named after the commands of ISO/IEC 7816-4:2020 and 7816-9:2017. To add a command, add
- * a row and its function. */
+/* The table of verbs, named after the commands of ISO/IEC 7816-4:2020 and 7816-9:2017, and of PC/SC part 3. To add a
+ * command, add a row and its function. */
 #include "card/profile.h"
+#include "card/verb-memory.h"
 
 enum {
         BINARY_MAX = 32768, /* bytes that an offset of 15 bits reaches (ISO/IEC 7816-4:2020, 11.3.1) */
         RECORD_MAX = 254,   /* 00 and FF are no record numbers (11.4.1) */
 };
 
+enum {
+        MEMORY_BLOCKS_MAX = 65535,
+        MIFARE_SECTORS = 40, /* of a 4K card */
+        MIFARE_SECTOR_MAX = 240,
+        MIFARE_KEY = 6,
+};
+
+static const char *const key_types[] = { "A", "B", NULL };
 static const char *const fci_choices[] = { "none", "fci", "fcp", NULL };
 
 #define NUMBER(name, required, minimum, maximum) \
-        { name, ARGUMENT_NUMBER, required, minimum, maximum, NULL }
+        { name, ARGUMENT_NUMBER, required, minimum, maximum, NULL, ROLE_NONE }
 #define HEX(name, required, minimum, maximum) \
-        { name, ARGUMENT_HEX, required, minimum, maximum, NULL }
+        { name, ARGUMENT_HEX, required, minimum, maximum, NULL, ROLE_NONE }
 #define VALUE(name, required, maximum) \
-        { name, ARGUMENT_VALUE, required, 1, maximum, NULL }
-#define SECRET(name, required) \
-        { name, ARGUMENT_SECRET, required, 1, 255, NULL }
+        { name, ARGUMENT_VALUE, required, 1, maximum, NULL, ROLE_NONE }
+#define SECRET(name, required, role) \
+        { name, ARGUMENT_SECRET, required, 1, 255, NULL, role }
+#define MIFARE_KEY_ARGUMENT(name, required, role) \
+        { name, ARGUMENT_SECRET, required, MIFARE_KEY, MIFARE_KEY, NULL, role }
 #define BOOLEAN(name, required, preset) \
-        { name, ARGUMENT_BOOLEAN, required, preset, 1, NULL }
+        { name, ARGUMENT_BOOLEAN, required, preset, 1, NULL, ROLE_NONE }
 
 static const Verb verbs[] = {
         { .name = "select",
           .kind = VERB_SELECT,
           .written = -1,
           .arguments = { HEX("aid", false, 1, 16),
-                         { "file", ARGUMENT_PATH, false, 2, 32, NULL },
-                         { "fci", ARGUMENT_CHOICE, false, 0, 0, fci_choices } },
+                         { "file", ARGUMENT_PATH, false, 2, 32, NULL, ROLE_NONE },
+                         { "fci", ARGUMENT_CHOICE, false, 0, 0, fci_choices, ROLE_NONE } },
           .run = verb_select,
           .check = check_select,
           .explanation = "selects a file or an application" },
@@ -88,20 +99,22 @@ static const Verb verbs[] = {
           .kind = VERB_AUTHENTICATE,
           .written = -1,
           .arguments = { [PIN_REFERENCE] = HEX("reference", true, 1, 1),
-                         [PIN_PRESENTED] = SECRET("value", true),
+                         [PIN_PRESENTED] = SECRET("value", true, ROLE_PRESENTED),
                          [PIN_TELLS_TRIES] = BOOLEAN("tells-tries", false, 1) },
           .run = verb_verify_pin,
+          .secret = &pin_secret,
           .explanation = "is presented a PIN" },
         { .name = "change-reference-data",
           .kind = VERB_WRITE,
-          .flags = VERB_CHANGES_SECRET,
-          .written = PIN_NEW,
+          .written = -1,
           .arguments = { [PIN_REFERENCE] = HEX("reference", true, 1, 1),
-                         [PIN_PRESENTED] = SECRET("old", false),
+                         [PIN_PRESENTED] = SECRET("old", false, ROLE_PRESENTED),
                          [PIN_TELLS_TRIES] = BOOLEAN("tells-tries", false, 1),
-                         [PIN_NEW] = SECRET("new", true) },
+                         [PIN_NEW] = SECRET("new", true, ROLE_NEW) },
           .run = verb_change_reference_data,
           .done = pin_try_new,
+          .can_tell = pin_tells_tries,
+          .secret = &pin_secret,
           .explanation = "takes a new PIN" },
         { .name = "create-file",
           .kind = VERB_WRITE,
@@ -149,6 +162,77 @@ static const Verb verbs[] = {
           .written = -1,
           .run = verb_terminate_card_usage,
           .explanation = "ends its own use, for good" },
+        { .name = "get-uid",
+          .kind = VERB_READ,
+          .written = -1,
+          .run = verb_get_uid,
+          .explanation = "tells its UID, through the reader" },
+        { .name = "read-blocks",
+          .kind = VERB_READ,
+          .written = -1,
+          .arguments = { NUMBER("block", true, 0, MEMORY_BLOCKS_MAX),
+                         NUMBER("length", true, 1, MEMORY_BLOCKS_MAX), NUMBER("size", false, 1, 32) },
+          .run = verb_read_blocks,
+          .sees = sees_blocks,
+          .explanation = "tells blocks of its memory" },
+        { .name = "write-blocks",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE,
+          .written = 1,
+          .arguments = { NUMBER("block", true, 0, MEMORY_BLOCKS_MAX), VALUE("data", true, MEMORY_BLOCKS_MAX),
+                         NUMBER("size", false, 1, 32) },
+          .run = verb_write_blocks,
+          .check_call = check_write_blocks,
+          .read_back = back_write_blocks,
+          .explanation = "stores blocks in its memory" },
+        { .name = "lock-pages",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE | VERB_IRREVERSIBLE,
+          .written = 0,
+          .arguments = { { "bits", ARGUMENT_VALUE, true, 2, 2, NULL, ROLE_NONE } },
+          .run = verb_lock_pages,
+          .read_back = back_lock_pages,
+          .explanation = "lets pages never be written again" },
+        { .name = "mifare-authenticate",
+          .kind = VERB_SELECT, /* no try is counted, and what it opens is closed by the next: it may be done to read */
+          .written = -1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1),
+                         { "key-type", ARGUMENT_CHOICE, true, 0, 0, key_types, ROLE_NONE },
+                         MIFARE_KEY_ARGUMENT("key", true, ROLE_PRESENTED) },
+          .run = verb_mifare_authenticate,
+          .secret = &mifare_secret,
+          .explanation = "opens a sector to a key" },
+        { .name = "mifare-read",
+          .kind = VERB_READ,
+          .written = -1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1),
+                         NUMBER("length", true, 1, MIFARE_SECTOR_MAX) },
+          .run = verb_mifare_read,
+          .check_call = check_mifare_read,
+          .sees = sees_mifare,
+          .explanation = "tells the data of a sector" },
+        { .name = "mifare-write",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE,
+          .written = 1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1),
+                         VALUE("data", true, MIFARE_SECTOR_MAX) },
+          .run = verb_mifare_write,
+          .check_call = check_mifare_write,
+          .read_back = back_mifare_write,
+          .explanation = "stores data in a sector" },
+        { .name = "mifare-write-trailer",
+          .kind = VERB_WRITE,
+          .written = 1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1), VALUE("access", true, 4),
+                         MIFARE_KEY_ARGUMENT("key-a", true, ROLE_NEW),
+                         MIFARE_KEY_ARGUMENT("key-b", false, ROLE_NEW) },
+          .run = verb_mifare_write_trailer,
+          .check = check_mifare_trailer,
+          .read_back = back_mifare_trailer,
+          .done = done_mifare_trailer,
+          .secret = &mifare_secret,
+          .explanation = "takes a sector's new keys and access conditions" },
         { .name = "apdu",
           .kind = VERB_WRITE, /* unless it says `read: true`: step_kind() */
           .written = 1,

@@ -15,7 +15,10 @@ typedef struct StepList {
         size_t count;
 } StepList;
 
-enum { VERB_ARGUMENTS_MAX = 4 };
+enum {
+        VERB_ARGUMENTS_MAX = 6,
+        REPEAT_DEPTH_MAX = 3,
+};
 
 typedef enum VerbKind {
         VERB_READ,         /* changes nothing */
@@ -31,15 +34,14 @@ enum {
 };
 
 typedef enum VerbFlags {
-        VERB_REPEATABLE = 1 << 0,     /* a write that may be sent again with the same data */
-        VERB_IRREVERSIBLE = 1 << 1,   /* stands in a last stage, or in `discard` */
-        VERB_USES_CURRENT = 1 << 2,   /* works on the selected file */
-        VERB_MAKES_CURRENT = 1 << 3,  /* makes a file, which becomes the selected one */
-        VERB_CHANGES_SECRET = 1 << 4, /* changes a PIN: `used` proves it; arguments as enum PinArgument */
+        VERB_REPEATABLE = 1 << 0,    /* a write that may be sent again with the same data */
+        VERB_IRREVERSIBLE = 1 << 1,  /* stands in a last stage, or in `discard` */
+        VERB_USES_CURRENT = 1 << 2,  /* works on the selected file */
+        VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
 } VerbFlags;
 
 typedef enum ArgumentType {
-        ARGUMENT_NUMBER,  /* minimum..maximum */
+        ARGUMENT_NUMBER,  /* minimum..maximum; may be counted */
         ARGUMENT_HEX,     /* constant, minimum..maximum bytes */
         ARGUMENT_PATH,    /* file identifiers with '/' between them, e.g. 3F00/5000; bytes */
         ARGUMENT_CHOICE,  /* one of choices; its index */
@@ -48,17 +50,26 @@ typedef enum ArgumentType {
         ARGUMENT_SECRET,  /* the same, and {key} is allowed */
 } ArgumentType;
 
+/* What a secret does: with this, plan and proof know what must be presented when, and what proves a change. */
+typedef enum ArgumentRole {
+        ROLE_NONE,
+        ROLE_PRESENTED, /* the card is shown it, and may count a wrong one */
+        ROLE_NEW,       /* the card takes it for what will be presented from now on: `used` proves it */
+} ArgumentRole;
+
 typedef struct ArgumentRule {
         const char *name;
         ArgumentType type;
         bool required;
         int64_t minimum, maximum;
         const char *const *choices;
+        ArgumentRole role;
 } ArgumentRule;
 
 typedef struct Argument {
         bool given;
-        int64_t number; /* NUMBER, CHOICE, BOOLEAN (with its default); HEX of at most four bytes, big-endian */
+        int64_t number; /* CHOICE, BOOLEAN (with its default); HEX of at most four bytes, big-endian */
+        Number count;   /* NUMBER */
         Bytes bytes;    /* HEX, PATH */
         Value *value;   /* VALUE, SECRET */
 } Argument;
@@ -69,15 +80,30 @@ enum PinArgument { PIN_REFERENCE, PIN_PRESENTED, PIN_TELLS_TRIES, PIN_NEW };
 /* A step whose values are encoded: ready to be sent. */
 typedef struct Call {
         const Step *step;
+        int64_t numbers[VERB_ARGUMENTS_MAX]; /* as Argument.number, and what NUMBER counts */
         Encoded values[VERB_ARGUMENTS_MAX];
         struct Call *done_if;
         size_t done_if_count;
+        unsigned turns[REPEAT_DEPTH_MAX]; /* Turn.id of the repeats around it, outermost first; 0: none */
 } Call;
 
 typedef struct CallList {
         Call *calls;
         size_t count;
 } CallList;
+
+/* How a verb deals with the secrets among its arguments. */
+typedef struct VerbSecret {
+        /* Which secret of the card the argument is: the same number wherever it is presented or changed. */
+        uint64_t (*which)(const Call *call, int argument);
+        /* Shows the card a value for it, after reading the tries left where the card tells them; where the card says
+         * that nothing need be shown, nothing is, unless `always`. A value that may not be sent, or is refused, fails
+         * with session->kind, and session->tries_left is set. */
+        int (*present)(Session *session, const Call *call, int argument, Span value, bool always,
+                       StepResult *ret, Failure *failure);
+        /* Whether it stays open until the reset, whatever is selected then; NULL: it does not. */
+        bool (*lasts)(const Call *call);
+} VerbSecret;
 
 struct Verb {
         const char *name;
@@ -90,10 +116,18 @@ struct Verb {
         int (*run)(Session *session, const Call *call, StepResult *ret, Failure *failure);
         /* Reads what `written` wrote, from the file that is selected. */
         int (*read_back)(Session *session, const Call *call, StepResult *ret, Failure *failure);
-        /* The natural done-if of a write that may not be repeated: whether it happened. */
+        /* The natural done-if of a write that may not be repeated: whether it happened. For one that changes a secret
+         * it presents the new one, once, and only while more than two tries are left. */
         int (*done)(Session *session, const Call *call, bool *ret, Failure *failure);
+        /* Whether `done` works for the step as it is written; NULL: always. */
+        bool (*can_tell)(const Step *step);
+        const VerbSecret *secret;
         /* Arguments that do not go together: complains. */
         int (*check)(const Step *step, Failure *failure);
+        /* The same once its values are known: a place_refuse(). */
+        int (*check_call)(const Call *call, Failure *failure);
+        /* A reading verb: whether it looks at what the write has written. Verbs on selected files have none. */
+        bool (*sees)(const Call *read, const Call *write);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
 };
@@ -104,25 +138,37 @@ const Verb *verb_find(const char *name);
 /* The n-th row; NULL past the end. */
 const Verb *verb_at(size_t n);
 
+/* The first argument of that role, from number `from` on, that the step has; -1 for none. */
+int step_argument(const Step *step, ArgumentRole role, int from);
+bool step_changes_secret(const Step *step);
+
+/* The argument by which the call changes, or presents, the secret; -1 for none. */
+int call_argument_for(const Call *call, ArgumentRole role, uint64_t secret);
+
 /* Runs a call: the verb, then what `take` leaves must fit `expect`. ret->data is the part taken. */
 int call_run(Session *session, const Call *call, StepResult *ret, Failure *failure);
 
-/* Encodes the steps whose `when` holds. */
+/* Encodes the steps whose `when` holds, and those of repeats once for each turn. */
 int calls_encode(const StepList *list, const ValueContext *context, CallList *ret, Failure *failure);
+
+/* Calls `each` for each of these steps in turn, with the context that it has there; ends when that returns anything
+ * but 0, and returns it. */
+typedef int (*StepEach)(const Step *step, const ValueContext *context, void *userdata, Failure *failure);
+int steps_walk(const StepList *list, const ValueContext *context, StepEach each, void *userdata,
+               Failure *failure);
+/* Encodes one step. */
+int call_encode(const Step *step, const ValueContext *context, Call *ret, Failure *failure);
+void call_done(Call *call);
+#define _cleanup_call_ _cleanup_(call_done)
 void calls_done(CallList *list);
 
 /* verb-pin.c */
 
-/* Presents a value to a reference, after asking for the tries left where the card tells them. Where the card
- * says that nothing need be presented, nothing is, unless `always`. A value that may not be sent, or is
- * refused, fails with session->kind, and session->tries_left is set. */
-int pin_present(Session *session, const Call *call, Span value, bool always, StepResult *ret,
-                Failure *failure);
-
-/* Presents the value that a change may have set already: once, and only while more than two tries are left.
- * *ret: it is set. A refusal is not remembered: the value is still to be set. */
+extern const VerbSecret pin_secret;
+/* Presents the value that a change may have set already. *ret: it is set. A refusal is not remembered: the value is
+ * still to be set. */
 int pin_try_new(Session *session, const Call *change, bool *ret, Failure *failure);
-
+bool pin_tells_tries(const Step *step);
 int verb_verify_pin(Session *session, const Call *call, StepResult *ret, Failure *failure);
 int verb_change_reference_data(Session *session, const Call *call, StepResult *ret, Failure *failure);
 

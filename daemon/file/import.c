@@ -1,322 +1,178 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Imports: the lines are read and checked on the transfer's own thread and kept in a nameless GDBM file,
- * so that memory stays bounded and a key that comes twice is noticed; then the store thread puts them all
- * in one step. */
-#include "file/transfer.h"
+/* Imports, step by step: the transfer's own thread reads the lines; then a small import is one change set, and a large
+ * one becomes a new store beside the old one, which is served meanwhile. */
+#include "file/import.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
+#include "file/change-set.h"
 
 enum {
-        READ_SIZE = 65536,
-        CANCEL_INTERVAL = 64, /* records */
+        SMALL_RECORDS = 1000,
+        SMALL_SIZE = 256 * 1024,
 };
 
-/* What stands before the record's text in the staging file. */
-typedef struct Staged {
-        uint64_t line;
-        bool has_flag, has_count;
-} Staged;
-
-static int staging_open(Transfer *transfer, Failure *failure) {
-        const char *directory = store_directory(transfer->file->store);
-        int descriptor;
-
-        descriptor = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
-        if (descriptor < 0) {
-                _cleanup_free_ char *path = NULL;
-
-                /* Not every file system has nameless files. */
-                if (asprintf(&path, "%s/.import-XXXXXX", directory) < 0) {
-                        path = NULL;
-                        return failure_no_memory(failure);
-                }
-
-                descriptor = mkostemp(path, O_CLOEXEC);
-                if (descriptor < 0)
-                        return failure_set_errno(failure, FAILURE_STORE_FAILED, errno,
-                                                 "No temporary file could be made in %s", directory);
-
-                (void) unlink(path);
-        }
-
-        return table_open_descriptor(descriptor, "The import's temporary file", TABLE_CREATE,
-                                     &transfer->staging, failure);
+void import_free_sorters(Import *import) {
+        import->lines = sorter_free(import->lines);
+        import->entries = sorter_free(import->entries);
+        import->pages = sorter_free(import->pages);
 }
 
-static int stage_record(Transfer *transfer, const Record *record, const Staged *staged, Failure *failure) {
-        _cleanup_string_erase_ char *key = NULL, *text = NULL;
-        _cleanup_bytes_ Bytes value = {};
-        int r;
+Import *import_free(Import *import) {
+        if (!import)
+                return NULL;
 
-        key = record_key(record->type, record->id);
-        if (!key)
-                return failure_no_memory(failure);
+        import_free_sorters(import);
+        issuance_context_done(&import->context);
+        json_decref(import->details);
+        store_snapshot_free(import->snapshot);
+        failure_done(&import->used.failure);
+        free(import);
+        return NULL;
+}
 
-        if (table_contains(transfer->staging, key))
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "The same type and ID stand in an earlier line. Leave one of them out.");
+/* --- a small import --- */
 
-        r = issuance_format(record, RECORD_HEADROOM, &text, failure);
-        if (r < 0)
+static int apply_line(Transfer *transfer, const char *key, const ImportItem *item, const Span *none _unused_,
+                      Failure *failure) {
+        _cleanup_import_decision_ ImportDecision decision = {};
+        Import *import = transfer->import;
+        _cleanup_bytes_ Bytes current = {};
+        Span span;
+        int r, found;
+
+        found = change_set_fetch(import->set, key, &current, failure);
+        if (found < 0 && found != -ENOENT)
+                return found;
+
+        span = bytes_span(&current);
+        r = import_decide(import, key, item, found == -ENOENT ? NULL : &span, &decision, failure);
+        if (r < 0 || !decision.put || import_is_wrong(import))
                 return r;
 
-        r = bytes_append(&value, SPAN(staged, sizeof(*staged)));
+        if (!decision.record) {
+                r = issuance_parse_stored(&import->context, key, item->text, &decision.record, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        r = issuance_change(transfer->file, import->set, decision.before, decision.record, RECORD_HEADROOM,
+                            failure);
+        if (r < 0 && failure->kind == FAILURE_INVALID_ARGS)
+                failure_prefix(failure, "line %llu", (unsigned long long) item->line);
+
+        return r;
+}
+
+static int import_apply(Transfer *transfer, Failure *failure) {
+        _cleanup_change_set_ ChangeSet set = { .store = transfer->file->store };
+        Import *import = transfer->import;
+        uint64_t count;
+        int r;
+
+        import->set = &set;
+        r = import_each(transfer, IMPORT_SHARE_READ, 1 - IMPORT_SHARE_READ, apply_line, failure);
+        import->set = NULL;
         if (r >= 0)
-                r = bytes_append(&value, span_of_string(text));
-        if (r < 0)
-                return failure_no_memory(failure);
-
-        return table_put(transfer->staging, key, bytes_span(&value), failure);
-}
-
-static bool line_is_blank(Span line) {
-        for (size_t i = 0; i < line.size; i++)
-                if (!memchr(" \t\r", line.data[i], 3))
-                        return false;
-
-        return true;
-}
-
-static int import_line(Transfer *transfer, Span line, uint64_t number, Failure *failure) {
-        _cleanup_(record_freep) Record *record = NULL;
-        Staged staged;
-        int r;
-
-        if (line_is_blank(line))
-                return 0;
-
-        explicit_bzero(&staged, sizeof(staged)); /* its padding goes into the file */
-        staged.line = number;
-        r = record_parse_given(line, &record, &staged.has_flag, &staged.has_count, failure);
+                r = import_verdict(import, failure);
+        if (r >= 0)
+                r = change_set_apply(&set, failure);
+        if (r >= 0)
+                r = issuance_read_count(set.store, &count, failure);
         if (r < 0)
                 return r;
 
-        if (record->extraction)
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "A record cannot be imported with an extraction. Leave that member out.");
-
-        if (transfer->check) {
-                r = transfer->check(record, transfer->release_userdata, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        r = stage_record(transfer, record, &staged, failure);
-        if (r < 0)
-                return r;
-
-        transfer->records++;
+        transfer->total = count + 1;
+        transfer->complete = true;
         return 0;
 }
 
-typedef struct Lines {
-        Bytes rest; /* the beginning of a line whose end was not read yet */
-        uint64_t number;
-        uint64_t read;
-} Lines;
+/* --- a large one --- */
 
-static void lines_done(Lines *lines) {
-        bytes_done(&lines->rest);
-}
-
-static int take_line(Transfer *transfer, Lines *lines, Span piece, Failure *failure) {
-        Span line = piece;
-        int r;
-
-        lines->number++;
-        if (lines->rest.size > 0) {
-                if (bytes_append(&lines->rest, piece) < 0)
-                        return failure_no_memory(failure);
-                line = bytes_span(&lines->rest);
-        }
-
-        r = import_line(transfer, line, lines->number, failure);
-        bytes_clear(&lines->rest);
-        if (r < 0)
-                failure_prefix(failure, "line %llu", (unsigned long long) lines->number);
-
-        return r;
-}
-
-static int take_chunk(Transfer *transfer, Lines *lines, Span chunk, Failure *failure) {
-        int r;
-
-        while (chunk.size > 0) {
-                const uint8_t *newline = memchr(chunk.data, '\n', chunk.size);
-                size_t length = newline ? (size_t) (newline - chunk.data) : chunk.size;
-
-                if (lines->rest.size + length > RECORD_SIZE_MAX)
-                        return failure_set(failure, FAILURE_INVALID_ARGS,
-                                           "line %llu: A record may have at most %d bytes.",
-                                           (unsigned long long) lines->number + 1, RECORD_SIZE_MAX);
-
-                if (!newline)
-                        return bytes_append(&lines->rest, chunk) < 0 ? failure_no_memory(failure) : 0;
-
-                r = take_line(transfer, lines, SPAN(chunk.data, length), failure);
-                if (r < 0)
-                        return r;
-
-                chunk = span_part(chunk, length + 1, chunk.size);
-        }
-
-        return 0;
-}
-
-/* Reading counts as the first half of the progress, putting as the second. */
-static double read_progress(const Transfer *transfer, const Lines *lines) {
-        if (transfer->size == 0)
-                return 0;
-
-        return 0.5 * (double) MIN_OF(lines->read, transfer->size) / (double) transfer->size;
-}
-
-static int import_read(Transfer *transfer, Failure *failure) {
-        _cleanup_(lines_done) Lines lines = {};
-        _cleanup_bytes_ Bytes buffer = {};
-        ssize_t n;
-        int r;
-
-        r = staging_open(transfer, failure);
-        if (r < 0)
-                return r;
-
-        if (bytes_append_fill(&buffer, 0, READ_SIZE) < 0)
-                return failure_no_memory(failure);
-
-        while ((n = transfer_read(transfer, buffer.data, READ_SIZE, failure)) > 0) {
-                r = take_chunk(transfer, &lines, SPAN(buffer.data, (size_t) n), failure);
-                if (r < 0)
-                        return r;
-
-                lines.read += (uint64_t) n;
-                transfer_tell(transfer, read_progress(transfer, &lines));
-        }
-
-        if (n < 0)
-                return (int) n;
-
-        /* The last line may lack its newline. */
-        return lines.rest.size > 0 ? take_line(transfer, &lines, (Span){}, failure) : 0;
-}
-
-typedef struct Putting {
-        Transfer *transfer;
-        json_t *details;
-        uint64_t done;
-        Failure first; /* the failure of the earliest line: the staging file is not in the order of lines */
-        uint64_t first_line;
-} Putting;
-
-static void putting_done(Putting *putting) {
-        json_decref(putting->details);
-        failure_done(&putting->first);
-}
-
-static int put_record(Putting *putting, const char *key, const Staged *staged, Span text, Failure *failure) {
-        _cleanup_(record_freep) Record *record = NULL, *current = NULL;
-        _cleanup_string_erase_ char *merged = NULL;
-        Store *store = putting->transfer->file->store;
-        int r;
-
-        r = issuance_fetch(store, key, &current, failure);
-        if (r < 0 && r != -ENOENT)
-                return r;
-
-        if (current && !putting->transfer->replace) {
-                r = issuance_check_free(current, failure);
-                if (r < 0)
-                        return r;
-
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "A record of this type and ID is there already. Leave the line out, or "
-                                   "import with replace.");
-        }
-
-        r = issuance_parse(key, text, &record, failure);
-        if (r < 0)
-                return r;
-
-        r = issuance_merge(record, current, staged->has_flag, staged->has_count, putting->details, failure);
-        if (r < 0)
-                return r;
-
-        r = issuance_format(record, 0, &merged, failure);
-        if (r < 0 || failure_is_set(&putting->first))
-                return r; /* what follows a failure is only checked */
-
-        return store_bulk_put(store, key, span_of_string(merged), failure);
-}
-
-static int put_staged(const char *key, void *userdata, Failure *failure) {
-        Putting *putting = userdata;
-        Transfer *transfer = putting->transfer;
-        _cleanup_failure_ Failure mistake = {};
-        _cleanup_bytes_ Bytes value = {};
-        Staged staged;
-        int r;
-
-        if (putting->done++ % CANCEL_INTERVAL == 0) {
-                r = transfer_check_cancelled(transfer, failure);
-                if (r < 0)
-                        return r;
-
-                transfer_tell(transfer, transfer->size == 0
-                                                ? 0
-                                                : 0.5 + 0.5 * (double) putting->done /
-                                                                  (double) (transfer->records + 1));
-        }
-
-        r = table_fetch(transfer->staging, key, &value, failure);
-        if (r < 0)
-                return r;
-
-        memcpy(&staged, value.data, sizeof(staged));
-        r = put_record(putting, key, &staged, span_part(bytes_span(&value), sizeof(staged), value.size),
-                       &mistake);
-        if (r < 0 && (!failure_is_set(&putting->first) || staged.line < putting->first_line)) {
-                failure_prefix(&mistake, "line %llu", (unsigned long long) staged.line);
-                failure_move(&putting->first, &mistake);
-                putting->first_line = staged.line;
-        }
-
-        return 0;
-}
-
-static int import_put(Transfer *transfer, Failure *failure) {
-        _cleanup_(putting_done) Putting putting = { .transfer = transfer };
+/* Bulk and snapshot begin in the same moment: what is committed after it is told by store_bulk_changed(). */
+static int import_begin(Transfer *transfer, Failure *failure) {
         Store *store = transfer->file->store;
+        Import *import = transfer->import;
+        uint64_t count = sorter_count(import->lines);
         int r;
 
-        putting.details = actor_details(transfer->uid, transfer->station);
-        if (!putting.details)
-                return failure_no_memory(failure);
+        if (import->mode != IMPORT_REPLACE && count <= SMALL_RECORDS && import->size <= SMALL_SIZE)
+                return import_apply(transfer, failure);
 
-        r = store_bulk_begin(store, failure);
+        r = store_bulk_begin(store, count + store_count(store), &import->bulk, failure);
+        return r < 0 ? r : store_snapshot(store, &import->snapshot, failure);
+}
+
+static int put_own_key(const char *key, Span value, void *userdata, Failure *failure) {
+        Import *import = userdata;
+
+        return store_bulk_put(import->bulk, key, value, failure);
+}
+
+static int import_switch(Transfer *transfer, Failure *failure) {
+        Import *import = transfer->import;
+        int r;
+
+        r = import_carry_over(transfer, failure);
+        if (r >= 0)
+                r = issuance_own_keys(transfer->file, &import->context, import->records, put_own_key, import,
+                                      failure);
         if (r < 0)
                 return r;
 
-        r = table_each(transfer->staging, put_staged, &putting, failure);
-        if (r >= 0 && failure_is_set(&putting.first)) {
-                r = failure_errno(putting.first.kind);
-                failure_move(failure, &putting.first);
-        }
-
+        r = store_bulk_finish(TAKE_PTR(import->bulk), failure);
         if (r < 0)
-                store_bulk_abandon(store);
-        else
-                r = store_bulk_commit(store, failure);
+                return r;
 
-        transfer->total = store_count(store) + 1;
+        transfer->renewed = true;
+        transfer->total = import->records + 1;
+        return 0;
+}
+
+/* Called also after a failure of a step before: the bulk is the store thread's to release. */
+static int import_finish(Transfer *transfer, Failure *failure) {
+        Import *import = transfer->import;
+        int r = failure_is_set(failure) ? failure_errno(failure->kind) : 0;
+
+        if (r >= 0)
+                r = transfer_check_cancelled(transfer, failure);
+        if (r >= 0 && import->changes)
+                r = import_switch(transfer, failure);
+        if (import->bulk)
+                store_bulk_abandon(TAKE_PTR(import->bulk));
+
+        import->snapshot = store_snapshot_free(import->snapshot);
         return r;
 }
 
-static const TransferStep step_put = { .on_store = true, .run = import_put };
-static const TransferStep step_read = { .run = import_read, .next = &step_put };
+static bool bulk_has_begun(const Transfer *transfer) {
+        return transfer->import->bulk;
+}
 
-int issuance_file_import(IssuanceFile *file, int descriptor, bool replace, const Actor *actor,
+static const TransferStep step_finish = {
+        .on_store = true, .alone = true, .always = bulk_has_begun, .run = import_finish
+};
+static const TransferStep step_load = { .run = import_load, .next = &step_finish };
+static const TransferStep step_begin = { .on_store = true, .run = import_begin, .next = &step_load };
+static const TransferStep step_read = { .run = import_read, .next = &step_begin };
+
+static int import_new(IssuanceFile *file, ImportMode mode, const Actor *actor, Import **ret) {
+        Import *import = new0(Import, 1);
+
+        if (!import)
+                return -ENOMEM;
+
+        import->mode = mode;
+        import->details = actor_details(actor ? actor->uid : (uid_t) -1, actor ? actor->station : NULL);
+        import->context = issuance_context_copy(&file->context);
+        if (!import->details) {
+                import_free(import);
+                return -ENOMEM;
+        }
+
+        *ret = import;
+        return 0;
+}
+
+int issuance_file_import(IssuanceFile *file, int descriptor, ImportMode mode, const Actor *actor,
                          RecordCheck check, void *check_userdata, void (*check_done)(void *),
                          TransferCallback callback, void *userdata, Transfer **ret, Failure *failure) {
         _cleanup_(transfer_freep) Transfer *transfer = NULL;
@@ -326,15 +182,17 @@ int issuance_file_import(IssuanceFile *file, int descriptor, bool replace, const
         if (r < 0)
                 return r;
 
-        transfer->replace = replace;
-        transfer->check = check;
-        transfer->uid = actor ? actor->uid : (uid_t) -1;
-        transfer->station = strdup(actor && actor->station ? actor->station : "");
-        transfer->release = check_done;
-        transfer->release_userdata = check_userdata;
-        if (!transfer->station || transfer_begin(transfer, &step_read) < 0)
+        r = import_new(file, mode, actor, &transfer->import);
+        if (r < 0)
                 return failure_no_memory(failure);
 
+        transfer->import->check = check;
+        transfer->import->check_userdata = check_userdata;
+        if (transfer_begin(transfer, &step_read) < 0)
+                return failure_no_memory(failure);
+
+        transfer->release = check_done;
+        transfer->release_userdata = check_userdata;
         *ret = TAKE_PTR(transfer);
         return 0;
 }

@@ -5,7 +5,7 @@
 #include "file/issuance-file.h"
 
 #include "file/issuance-internal.h"
-#include "file/transfer.h"
+#include "file/key-check.h"
 
 enum {
         REASON_MAX = 512, /* bytes; with JSON's escapes it still fits RECORD_HEADROOM */
@@ -26,6 +26,7 @@ typedef struct Method {
         RecordChange change;
         bool missing_allowed; /* without the record it is called all the same; else NO_RECORD */
         bool damaged_allowed; /* so is it for a record that cannot be read: to get rid of it */
+        bool only_reads;
         size_t headroom;
 } Method;
 
@@ -33,7 +34,8 @@ struct RecordTask {
         IssuanceFile *file;
         const Method *method;
         char *type, *id;
-        Record *record; /* the one in the file; in the end the answer */
+        Record *before; /* the one in the file; NULL where there is none, or it is damaged */
+        Record *record; /* the same, to be changed; in the end the answer */
         Record *given;  /* put: the new one */
         bool has_flag, has_count, request, card_written;
         uint32_t count;
@@ -42,11 +44,28 @@ struct RecordTask {
         RecordDone done;
         void *userdata;
         Failure failure;
-        uint64_t total;
-        bool answered;
+        uint64_t total; /* records, once one was added or removed */
+        bool counted;
 };
 
-int issuance_file_open(StoreThread *thread, const char *directory, IssuanceFile **ret, Failure *failure) {
+/* Everything but the thread's part; what was opened is released with the file, also on failure. */
+static int open_store(IssuanceFile *file, const char *directory, Failure *failure) {
+        int r;
+
+        r = store_open(directory, "issuance", 0, &file->store, failure);
+        if (r >= 0)
+                r = key_check_open(file->store, file->context.keys, "issuance file", failure);
+        if (r >= 0)
+                r = issuance_read_count(file->store, &file->count, failure);
+        if (r >= 0)
+                r = issuance_open_index(file, failure);
+
+        return r;
+}
+
+int issuance_file_open(StoreThread *thread, const char *directory, SealKeys *keys, IssuanceFields *fields,
+                       IssuanceFile **ret, Failure *failure) {
+        const IssuanceContext context = { .keys = keys, .fields = fields };
         IssuanceFile *file;
         int r;
 
@@ -54,16 +73,18 @@ int issuance_file_open(StoreThread *thread, const char *directory, IssuanceFile 
         if (!file)
                 return failure_no_memory(failure);
 
-        r = store_open(directory, "issuance", 0, &file->store, failure);
+        file->thread = thread;
+        file->context = issuance_context_copy(&context);
+        file->on_store = issuance_context_copy(&context);
+        file->references = 1;
+        r = open_store(file, directory, failure);
         if (r < 0) {
-                free(file);
+                issuance_file_unref(file);
                 return r;
         }
 
-        file->thread = thread;
-        file->worker = store_thread_worker(thread);
-        file->count = store_count(file->store);
-        file->references = 1;
+        if (file->incomplete)
+                issuance_complete_index(file);
         *ret = file;
         return 0;
 }
@@ -79,6 +100,8 @@ IssuanceFile *issuance_file_unref(IssuanceFile *file) {
 
         /* No task is left, so nothing runs on the store thread for this store any more. */
         store_close(file->store);
+        issuance_context_done(&file->context);
+        issuance_context_done(&file->on_store);
         free(file);
         return NULL;
 }
@@ -87,6 +110,7 @@ IssuanceFile *issuance_file_close(IssuanceFile *file) {
         if (!file)
                 return NULL;
 
+        file->closing = true;
         transfers_end(file);
         return issuance_file_unref(file);
 }
@@ -96,6 +120,7 @@ uint64_t issuance_file_count(const IssuanceFile *file) {
 }
 
 static void record_task_free(RecordTask *task) {
+        record_free(task->before);
         record_free(task->record);
         record_free(task->given);
         free(task->type);
@@ -109,42 +134,61 @@ static void record_task_free(RecordTask *task) {
 }
 DEFINE_CLEANUP(RecordTask *, record_task_free)
 
-static void record_task_answer(void *userdata) {
-        RecordTask *task = userdata;
-
-        if (task->answered)
-                return;
-
-        task->answered = true;
-        task->file->count = task->total;
-        task->done(failure_is_set(&task->failure) ? NULL : task->record, &task->failure, task->userdata);
-}
-
 static void record_task_done(void *userdata) {
         RecordTask *task = userdata;
+        IssuanceFile *file = task->file;
+        bool failed = failure_is_set(&task->failure);
 
-        record_task_answer(task);
-        issuance_file_unref(task->file);
+        if (!failed && task->counted)
+                file->count = task->total;
+        if (!failed && file->incomplete)
+                issuance_complete_index(file);
+
+        task->done(failed ? NULL : task->record, &task->failure, task->userdata);
         record_task_free(task);
+        issuance_file_unref(file);
 }
 
-static int record_task_store(RecordTask *task, const char *key, Failure *failure) {
-        _cleanup_string_erase_ char *text = NULL;
+/* before and record, where there is such a record and it can be read. Returns whether there is one that cannot. */
+static int record_task_fetch(RecordTask *task, const char *key, Failure *failure) {
+        _cleanup_failure_ Failure damage = {};
         int r;
 
-        r = issuance_format(task->record, task->method->headroom, &text, failure);
-        if (r < 0)
+        r = issuance_fetch(task->file, key, &task->before, &damage);
+        if (r == -ENOENT && !task->method->missing_allowed)
+                return failure_set(failure, FAILURE_NO_RECORD,
+                                   "There is no record of type %s with this ID. Enrol it first.", task->type);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 && damage.kind == FAILURE_STORE_FAILED && task->method->damaged_allowed)
+                return 1;
+        if (r < 0) {
+                failure_move(failure, &damage);
+                return r;
+        }
+
+        task->record = task->method->only_reads ? TAKE_PTR(task->before) : record_copy(task->before);
+        return task->record ? 0 : failure_no_memory(failure);
+}
+
+static int record_task_store(RecordTask *task, const char *key, int outcome, bool damaged, Failure *failure) {
+        int r;
+
+        if (outcome == OUTCOME_REMOVE)
+                record_free(TAKE_PTR(task->record));
+
+        r = damaged ? issuance_apply_damaged(task->file, key, failure)
+                    : issuance_apply(task->file, task->before, task->record, task->method->headroom, failure);
+        if (r < 0 || (!damaged && !task->before == !task->record))
                 return r;
 
-        return store_put(task->file->store, key, span_of_string(text), failure);
+        task->counted = issuance_read_count(task->file->store, &task->total, NULL) >= 0;
+        return 0;
 }
 
 static int record_task_perform(RecordTask *task, Failure *failure) {
-        const Method *method = task->method;
         _cleanup_string_erase_ char *key = NULL;
-        Store *store = task->file->store;
-        _cleanup_failure_ Failure damage = {};
-        int r;
+        int damaged, r;
 
         r = record_check_key(task->type, task->id, failure);
         if (r < 0)
@@ -154,42 +198,24 @@ static int record_task_perform(RecordTask *task, Failure *failure) {
         if (!key)
                 return failure_no_memory(failure);
 
-        r = issuance_fetch(store, key, &task->record, &damage);
-        if (r < 0 && r != -ENOENT && !method->damaged_allowed) {
-                failure_move(failure, &damage);
-                return r;
-        }
+        damaged = record_task_fetch(task, key, failure);
+        if (damaged < 0)
+                return damaged;
 
-        if (r == -ENOENT && !method->missing_allowed)
-                return failure_set(failure, FAILURE_NO_RECORD,
-                                   "There is no record of type %s with this ID. Enrol it first.", task->type);
-
-        r = method->change(task, failure);
-        if (r == OUTCOME_STORE)
-                return record_task_store(task, key, failure);
-        if (r != OUTCOME_REMOVE)
+        r = task->method->change(task, failure);
+        if (r < 0 || r == OUTCOME_UNCHANGED)
                 return r;
 
-        record_free(TAKE_PTR(task->record));
-        return store_delete(store, key, failure);
+        return record_task_store(task, key, r, damaged, failure);
 }
 
 static void record_task_run(void *userdata) {
         RecordTask *task = userdata;
-        Store *store = task->file->store;
         int r;
 
         r = record_task_perform(task, &task->failure);
         if (r < 0 && !failure_is_set(&task->failure))
                 failure_no_memory(&task->failure);
-
-        task->total = store_count(store);
-        if (!store_must_settle(store))
-                return;
-
-        /* Without memory for this the answer comes with the end of the task. */
-        (void) worker_post(task->file->worker, record_task_answer, task);
-        store_settle(store);
 }
 
 static RecordTask *record_task_new(IssuanceFile *file, const Method *method, const char *type, const char *id,
@@ -223,7 +249,11 @@ static int record_task_submit(RecordTask *task) {
         IssuanceFile *file = task->file;
         int r;
 
-        r = worker_submit(file->worker, record_task_run, record_task_done, task);
+        r = store_thread_submit(file->thread, &(StoreTask){ .run = record_task_run,
+                                                            .done = record_task_done,
+                                                            .failure = &task->failure,
+                                                            .store = file->store,
+                                                            .userdata = task });
         if (r < 0) {
                 record_task_free(task);
                 return r;
@@ -453,7 +483,7 @@ static int change_abandon(RecordTask *task, Failure *failure) {
         return r < 0 ? r : OUTCOME_STORE;
 }
 
-static const Method method_get = { .change = change_get };
+static const Method method_get = { .change = change_get, .only_reads = true };
 static const Method method_put = { .change = change_put,
                                    .missing_allowed = true,
                                    .headroom = RECORD_HEADROOM };

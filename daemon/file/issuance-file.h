@@ -8,16 +8,24 @@
 
 #include <systemd/sd-event.h>
 
+#include "file/issuance-fields.h"
 #include "file/record.h"
+#include "file/seal.h"
 
 typedef struct IssuanceFile IssuanceFile;
 typedef struct StoreThread StoreThread;
 
-/* Opens DIRECTORY/issuance.gdbm, made where it is missing (mode 0600). Blocking; before the service is announced.
- * `thread` does its work, and outlives it. STORE_FAILED names the file and what to do. */
-int issuance_file_open(StoreThread *thread, const char *directory, IssuanceFile **ret, Failure *failure);
+/* Opens the store "issuance" of DIRECTORY, made where it is missing (mode 0600). Blocking; before the service is
+ * announced. `thread` does its work, and outlives it. keys and fields are referenced. STORE_FAILED names the file and
+ * what to do; with -ENOKEY where the keys are not those of this file: nothing was written then. */
+int issuance_file_open(StoreThread *thread, const char *directory, SealKeys *keys, IssuanceFields *fields,
+                       IssuanceFile **ret, Failure *failure);
 IssuanceFile *issuance_file_close(IssuanceFile *file);
 DEFINE_CLEANUP(IssuanceFile *, issuance_file_close)
+
+/* Other fields are secret or indexed from now on: for what is called after this. A record is sealed as they say at its
+ * next change; the index is completed in the background. Returns 0 or -ENOMEM, with nothing changed. */
+int issuance_file_set_fields(IssuanceFile *file, IssuanceFields *fields);
 
 /* The number of records, as of the last answer. */
 uint64_t issuance_file_count(const IssuanceFile *file);
@@ -91,11 +99,13 @@ typedef void (*RowsDone)(const RecordRow *rows, size_t count, const char *next_c
 int issuance_file_list(IssuanceFile *file, const char *type, const char *cursor, uint32_t limit,
                        RowsDone done, void *userdata);
 
-/* Records whose field has exactly that value (one of them, in a list field). At most 1000. */
+/* Records of the types that index `field` whose value is exactly that (one of them, in a list field). At most 1000.
+ * While the index is not complete for a type the type's records are gone through, in steps between other work. */
 int issuance_file_find(IssuanceFile *file, const char *field, const char *value, RowsDone done,
                        void *userdata);
 
-/* Records whose flag says "unissued" and that no job has reserved: for batches. */
+/* Records whose flag says "unissued" and that no job has reserved: for batches. In steps, too: one that is requested or
+ * reserved meanwhile may or may not be among them. */
 int issuance_file_requested(IssuanceFile *file, RowsDone done, void *userdata);
 
 /* Held against each record of an import, on the import's own thread. The record's fields may not be quoted. */
@@ -111,21 +121,33 @@ typedef struct TransferNews {
 } TransferNews;
 typedef void (*TransferCallback)(const TransferNews *news, void *userdata);
 
-/* Imports JSON Lines from a descriptor, which is taken over: every line is read and checked first (INVALID_ARGS with
- * the line's number), then all are put in one step that a crash leaves whole or undone. A (type, ID) that is there
- * already, or twice in the input, is refused with its line number unless `replace`; one reserved by a job always
- * (RECORD_IN_USE). The descriptor may be a pipe that never ends: transfer_cancel() works at any moment. `check` must
- * be callable on another thread; check_done releases check_userdata, on the main thread. */
-int issuance_file_import(IssuanceFile *file, int descriptor, bool replace, const Actor *actor,
+/* What an import does with a record that is there already. */
+typedef enum ImportMode {
+        IMPORT_ADD, /* it is refused */
+        IMPORT_MERGE, /* it is replaced where the import's count is higher, and left where the two are the same but for
+                         * their history; else it is refused. Both histories are kept */
+        IMPORT_REPLACE, /* the import becomes the whole file: records that are not in it are removed. RECORD_IN_USE where
+                         * a job has reserved any */
+} ImportMode;
+
+/* Imports JSON Lines from a descriptor, which is taken over: as an export writes them, with flag, count and history or
+ * without, but without an extraction. All or nothing, also for a crash; the file is used meanwhile as ever, and shows
+ * what was imported all at once. INVALID_ARGS names the lines that are wrong, RECORD_IN_USE those of records that a job
+ * has reserved, STORE_FAILED says where a record that is imported was changed meanwhile. Memory is bounded; temporary
+ * files are as large as what is imported, in the file's own directory. The descriptor may be a pipe that never ends:
+ * transfer_cancel() works at any moment. `check` must be callable on two other threads at once; check_done releases
+ * check_userdata, on the main thread. */
+int issuance_file_import(IssuanceFile *file, int descriptor, ImportMode mode, const Actor *actor,
                          RecordCheck check, void *check_userdata, void (*check_done)(void *),
                          TransferCallback callback, void *userdata, Transfer **ret, Failure *failure);
 
-/* Writes every record of `type` ("": all) as JSON Lines to a descriptor, which is taken over; without the fields for
- * which `withheld` is true. Fails where the descriptor does (a closed pipe, a full disk), cancels at any moment. */
+/* Writes every record of `type` ("": all) as JSON Lines to a descriptor, which is taken over; without extractions, and
+ * without the fields for which `withheld` is true. With `sealed` those are there under their seals, for an import into
+ * a file with the same key. Fails where the descriptor does (a closed pipe, a full disk), cancels at any moment. */
 typedef bool (*FieldWithheld)(const char *type, const char *field, void *userdata);
-int issuance_file_export(IssuanceFile *file, int descriptor, const char *type, FieldWithheld withheld,
-                         void *withheld_userdata, void (*withheld_done)(void *), TransferCallback callback,
-                         void *userdata, Transfer **ret, Failure *failure);
+int issuance_file_export(IssuanceFile *file, int descriptor, const char *type, bool sealed,
+                         FieldWithheld withheld, void *withheld_userdata, void (*withheld_done)(void *),
+                         TransferCallback callback, void *userdata, Transfer **ret, Failure *failure);
 
 /* FAILURE_CANCELLED follows as the last news, unless the transfer has ended before. */
 void transfer_cancel(Transfer *transfer);

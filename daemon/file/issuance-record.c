@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Records as they stand in the issuance file's store: their keys and their order, their text, and what it
- * means to put one over another. */
+/* Records of the issuance file: their keys and their order, and what it means to put one over another. */
 #include "file/issuance-internal.h"
 
 #include <stdio.h>
@@ -14,7 +13,7 @@ char *record_key(const char *type, const char *id) {
 const char *record_key_id(const char *key) {
         const char *slash = strchr(key, '/');
 
-        return slash && slash > key && slash[1] ? slash + 1 : NULL;
+        return slash && slash > key && key[0] != '.' && slash[1] ? slash + 1 : NULL;
 }
 
 int record_key_compare(const char *a, const char *b) {
@@ -28,63 +27,6 @@ int record_key_compare(const char *a, const char *b) {
                 return a_type < b_type ? -1 : 1;
 
         return strcmp(a + a_type, b + b_type);
-}
-
-int issuance_parse(const char *key, Span text, Record **ret, Failure *failure) {
-        _cleanup_(record_freep) Record *record = NULL;
-        _cleanup_string_erase_ char *own_key = NULL;
-        _cleanup_failure_ Failure mistake = {};
-        int r;
-
-        r = record_parse(text, &record, &mistake);
-        if (r == -ENOMEM)
-                return failure_no_memory(failure);
-        if (r < 0)
-                return failure_set(
-                        failure, FAILURE_STORE_FAILED,
-                        "A record of type %.*s is damaged (%s) Remove and enrol it again, or restore the "
-                        "issuance file from a backup.",
-                        (int) strcspn(key, "/"), key, failure_message(&mistake));
-
-        own_key = record_key(record->type, record->id);
-        if (!own_key)
-                return failure_no_memory(failure);
-        if (!streq(own_key, key))
-                return failure_set(
-                        failure, FAILURE_STORE_FAILED,
-                        "A record of type %.*s is stored under another's key. Remove and enrol it again, or "
-                        "restore the issuance file from a backup.",
-                        (int) strcspn(key, "/"), key);
-
-        *ret = TAKE_PTR(record);
-        return 0;
-}
-
-int issuance_fetch(Store *store, const char *key, Record **ret, Failure *failure) {
-        _cleanup_bytes_ Bytes text = {};
-        int r;
-
-        r = store_fetch(store, key, &text, failure);
-        if (r < 0)
-                return r;
-
-        return issuance_parse(key, bytes_span(&text), ret, failure);
-}
-
-int issuance_format(const Record *record, size_t headroom, char **ret, Failure *failure) {
-        _cleanup_string_erase_ char *text = NULL;
-
-        text = record_format(record);
-        if (!text)
-                return failure_no_memory(failure);
-
-        if (strlen(text) > RECORD_SIZE_MAX - headroom)
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "The record with its history is too large: it may have %zu bytes.",
-                                   RECORD_SIZE_MAX - headroom);
-
-        *ret = TAKE_PTR(text);
-        return 0;
 }
 
 int issuance_check_free(const Record *record, Failure *failure) {

@@ -9,6 +9,7 @@
 
 enum {
         MEMBER_NAME_MAX = 64,
+        TEXT_USUAL = 1024, /* bytes: most records need no more */
 };
 
 typedef enum MemberKind {
@@ -57,7 +58,7 @@ void record_free(Record *record) {
         free(record);
 }
 
-static bool name_is_plain(const char *name) {
+bool record_name_is_plain(const char *name) {
         static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
         size_t length = strlen(name);
 
@@ -126,8 +127,8 @@ static int members_check(const Member *members, size_t count, const json_t *obje
 
                 if (!member)
                         return failure_set(failure, FAILURE_INVALID_ARGS, "%s has an unknown member%s%s.",
-                                           what, name_is_plain(name) ? " " : "",
-                                           name_is_plain(name) ? name : "");
+                                           what, record_name_is_plain(name) ? " " : "",
+                                           record_name_is_plain(name) ? name : "");
 
                 mistake = member_mistake(member->kind, value);
                 if (mistake)
@@ -149,7 +150,7 @@ static int fields_check(const json_t *fields, Failure *failure) {
         size_t i;
 
         json_object_foreach((json_t *) fields, name, value) {
-                if (!name_is_plain(name))
+                if (!record_name_is_plain(name))
                         return failure_set(failure, FAILURE_INVALID_ARGS,
                                            "A field's name must be 1 to %d letters, digits, \"-\" or \"_\".",
                                            MEMBER_NAME_MAX);
@@ -256,9 +257,9 @@ static int record_check(const json_t *object, Failure *failure) {
                                            "A record's extraction", failure);
 }
 
-int record_from_json(const json_t *object, Record **ret, Failure *failure) {
+/* Takes over the parts of an object that has no other owner. */
+static int record_take(json_t *object, Record **ret, Failure *failure) {
         _cleanup_(record_freep) Record *record = NULL;
-        const json_t *fields, *history, *extraction;
         int r;
 
         r = record_check(object, failure);
@@ -269,22 +270,38 @@ int record_from_json(const json_t *object, Record **ret, Failure *failure) {
         if (!record)
                 return failure_no_memory(failure);
 
-        fields = json_object_get(object, "fields");
-        history = json_object_get(object, "history");
-        extraction = json_object_get(object, "extraction");
         record->type = strdup(json_string_value(json_object_get(object, "type")));
         record->id = strdup(json_string_value(json_object_get(object, "id")));
         record->issued = streq_null(json_string_value(json_object_get(object, "flag")), "issued");
         record->count = (uint32_t) json_integer_value(json_object_get(object, "count"));
-        record->fields = fields ? json_deep_copy(fields) : json_object();
-        record->history = history ? json_deep_copy(history) : json_array();
-        record->extraction = extraction ? json_deep_copy(extraction) : NULL;
-        if (!record->type || !record->id || !record->fields || !record->history ||
-            (extraction && !record->extraction))
+        record->fields = json_incref(json_object_get(object, "fields")) ?: json_object();
+        record->history = json_incref(json_object_get(object, "history")) ?: json_array();
+        record->extraction = json_incref(json_object_get(object, "extraction"));
+        if (!record->type || !record->id || !record->fields || !record->history)
                 return failure_no_memory(failure);
 
         *ret = TAKE_PTR(record);
         return 0;
+}
+
+int record_from_json(const json_t *object, Record **ret, Failure *failure) {
+        json_t *copy = json_deep_copy(object);
+        int r;
+
+        if (!copy)
+                return failure_no_memory(failure);
+
+        r = record_take(copy, ret, failure);
+        json_decref(copy);
+        return r;
+}
+
+int record_take_json(json_t *object, Record **ret, Failure *failure) {
+        int r;
+
+        r = record_take(object, ret, failure);
+        json_decref(object);
+        return r;
 }
 
 /* jansson's own error texts quote what stands near the mistake. */
@@ -310,7 +327,7 @@ static const char *json_mistake(const json_error_t *error) {
         }
 }
 
-static int json_parse(Span text, json_t **ret, Failure *failure) {
+int record_load(Span text, json_t **ret, Failure *failure) {
         json_error_t error;
         json_t *object;
         int r;
@@ -339,11 +356,11 @@ int record_parse_given(Span text, Record **ret, bool *ret_has_flag, bool *ret_ha
         json_t *object;
         int r;
 
-        r = json_parse(text, &object, failure);
+        r = record_load(text, &object, failure);
         if (r < 0)
                 return r;
 
-        r = record_from_json(object, ret, failure);
+        r = record_take(object, ret, failure);
         *ret_has_flag = json_object_get(object, "flag");
         *ret_has_count = json_object_get(object, "count");
         json_decref(object);
@@ -366,17 +383,64 @@ json_t *record_to_json(const Record *record) {
         return object;
 }
 
-char *record_format(const Record *record) {
-        json_t *object;
-        char *text;
+static int append_text(Bytes *ret, const char *text) {
+        return bytes_append(ret, span_of_string(text));
+}
 
-        object = record_to_json(record);
-        if (!object)
+static int append_numbers(Bytes *ret, const Record *record) {
+        char count[32];
+        int r;
+
+        snprintf(count, sizeof(count), "{\"count\":%u,", record->count);
+        r = append_text(ret, count);
+        if (r < 0 || !record->extraction)
+                return r;
+
+        r = append_text(ret, "\"extraction\":");
+        if (r >= 0)
+                r = json_text_append(ret, record->extraction);
+
+        return r < 0 ? r : append_text(ret, ",");
+}
+
+int record_append_text(Bytes *ret, const Record *record, JsonTextWanted wanted, void *userdata, Span sealed) {
+        int r;
+
+        r = bytes_reserve(ret, TEXT_USUAL);
+        if (r >= 0)
+                r = append_numbers(ret, record);
+        if (r >= 0)
+                r = append_text(ret, "\"fields\":");
+        if (r >= 0)
+                r = json_text_append_object(ret, record->fields, wanted, userdata);
+        if (r >= 0)
+                r = append_text(ret, record->issued ? ",\"flag\":\"issued\",\"history\":"
+                                                    : ",\"flag\":\"unissued\",\"history\":");
+        if (r >= 0)
+                r = json_text_append(ret, record->history);
+        if (r >= 0)
+                r = append_text(ret, ",\"id\":");
+        if (r >= 0)
+                r = json_text_append_string(ret, span_of_string(record->id));
+        if (r >= 0 && sealed.size > 0)
+                r = append_text(ret, ",\"sealed\":");
+        if (r >= 0)
+                r = bytes_append(ret, sealed);
+        if (r >= 0)
+                r = append_text(ret, ",\"type\":");
+        if (r >= 0)
+                r = json_text_append_string(ret, span_of_string(record->type));
+
+        return r < 0 ? r : append_text(ret, ",\"v\":1}");
+}
+
+char *record_format(const Record *record) {
+        _cleanup_bytes_ Bytes text = {};
+
+        if (record_append_text(&text, record, NULL, NULL, (Span){}) < 0 || bytes_append_byte(&text, '\0') < 0)
                 return NULL;
 
-        text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-        json_decref(object);
-        return text;
+        return (char *) TAKE_PTR(text.data);
 }
 
 Record *record_copy(const Record *record) {

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/failure.h"
+#include "file/json-text.h"
 
 enum {
         RECORD_TYPE_MAX = 64,     /* bytes of a card type: [a-z0-9][a-z0-9-]* */
@@ -33,6 +34,15 @@ DEFINE_CLEANUP(Record *, record_free)
 int record_parse(Span text, Record **ret, Failure *failure);
 int record_from_json(const json_t *object, Record **ret, Failure *failure);
 
+/* The same; object, which nobody else may have a part of, is taken over in any case. */
+int record_take_json(json_t *object, Record **ret, Failure *failure);
+
+/* The text as JSON, with the same errors, and nothing of a record checked; the caller owns it. */
+int record_load(Span text, json_t **ret, Failure *failure);
+
+/* Whether a field may have that name. */
+bool record_name_is_plain(const char *name);
+
 /* The same, and whether flag and count were there, for issuance_file_put(). */
 int record_parse_given(Span text, Record **ret, bool *ret_has_flag, bool *ret_has_count, Failure *failure);
 
@@ -41,6 +51,10 @@ json_t *record_to_json(const Record *record);
 
 /* One line of compact JSON, sorted keys, no newline; the caller owns it and erases it (string_erase()). */
 char *record_format(const Record *record);
+
+/* Appends the same: with those fields alone for which `wanted` is true (NULL: all), and with `sealed`, the text of an
+ * object, as member "sealed" (empty: without). Returns 0 or -ENOMEM. */
+int record_append_text(Bytes *ret, const Record *record, JsonTextWanted wanted, void *userdata, Span sealed);
 
 Record *record_copy(const Record *record);
 

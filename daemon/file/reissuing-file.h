@@ -8,17 +8,16 @@
 #include <systemd/sd-event.h>
 
 #include "base/failure.h"
+#include "file/seal.h"
 
 typedef struct ReissuingFile ReissuingFile;
 typedef struct StoreThread StoreThread;
 
-/* The thread that does all of the stores' blocking work. */
-int store_thread_new(sd_event *event, StoreThread **ret);
-StoreThread *store_thread_free(StoreThread *thread); /* finishes what was submitted, calls its callbacks */
-DEFINE_CLEANUP(StoreThread *, store_thread_free)
-
-/* Opens DIRECTORY/reissuing.gdbm (mode 0600), made where it is missing. Blocking. */
-int reissuing_file_open(StoreThread *thread, const char *directory, ReissuingFile **ret, Failure *failure);
+/* Opens the store "reissuing" of DIRECTORY (mode 0600), made where it is missing. Blocking. keys are referenced; every
+ * object is sealed whole under them. STORE_FAILED names the file and what to do; with -ENOKEY where the keys are not those
+ * of this file: nothing was written then. */
+int reissuing_file_open(StoreThread *thread, const char *directory, SealKeys *keys, ReissuingFile **ret,
+                        Failure *failure);
 ReissuingFile *reissuing_file_close(ReissuingFile *file);
 DEFINE_CLEANUP(ReissuingFile *, reissuing_file_close)
 
@@ -29,8 +28,7 @@ int reissuing_file_load(ReissuingFile *file, ReissuingEach each, void *userdata,
 typedef void (*ReissuingDone)(const Failure *failure, void *userdata);
 
 /* Stores an object (formatted before the function returns) under key, replacing what is there; `done` when durable
- * or failed. What it replaces is overwritten on disk within a second, and whenever the file is closed or opened, so
- * that secrets do not stay in free space. */
+ * or failed. What it replaces may stay in free space, sealed. A key begins with no dot. */
 int reissuing_file_store(ReissuingFile *file, const char *key, const json_t *object, ReissuingDone done,
                          void *userdata);
 

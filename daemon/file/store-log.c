@@ -1,43 +1,71 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The log: written with one pwrite() and one fdatasync() an entry, read back at start. */
+/* Segments and frames (FORMAT.md). Numbers are little-endian. */
 #include "file/store-log.h"
 
+#include <endian.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <xxhash.h>
 
-#define HEADER_FORMAT "icreissue store log 1, generation %" PRIu64 "\n"
+#define MAGIC "icreissue log 2\n"
 
 enum {
-        CHECK_SIZE = 16, /* hexadecimal digits */
-        LINE_SIZE = 96,  /* more than any header line */
+        HEADER_SIZE = 64,
+        HEADER_NUMBER = 16,
+        HEADER_SALT = 24,
+        HEADER_FIRST = 40,
+        HEADER_LENGTH = 32, /* of the file */
+        HEADER_CHECK = 56,
+        FRAME_SEQUENCE = 8,
+        FRAME_DURABLE = 16,
+        FRAME_SIZE = 24,
+        FRAME_HEADER_SIZE = 28,
+        CHANGE_HEADER_SIZE = 6,
+        ZEROS_SIZE = 65536,
 };
 
-struct StoreLog {
+struct Segment {
         int descriptor;
-        char *path;
-        uint64_t generation;
-        uint64_t begin; /* where entries begin */
-        uint64_t end;   /* where the next one goes */
-        bool broken;    /* a sync has failed: what is on the disk is not known */
+        char *path; /* for messages */
+        uint32_t number;
+        uint64_t salt;
+        uint64_t first;
+        uint64_t end;  /* where the next frame goes */
+        uint64_t size; /* of the file */
+        bool broken;
 };
 
-typedef struct Entry {
-        bool delete;
-        size_t key_size;
-        size_t value_size;
-        char check[CHECK_SIZE + 1];
-        Bytes body; /* key, value, newline */
-} Entry;
+static void put_u32(uint8_t *at, uint32_t value) {
+        value = htole32(value);
+        memcpy(at, &value, sizeof(value));
+}
 
-static int log_failure(const StoreLog *log, int errno_value, const char *doing, Failure *failure) {
+static void put_u64(uint8_t *at, uint64_t value) {
+        value = htole64(value);
+        memcpy(at, &value, sizeof(value));
+}
+
+static uint32_t get_u32(const uint8_t *at) {
+        uint32_t value;
+
+        memcpy(&value, at, sizeof(value));
+        return le32toh(value);
+}
+
+static uint64_t get_u64(const uint8_t *at) {
+        uint64_t value;
+
+        memcpy(&value, at, sizeof(value));
+        return le64toh(value);
+}
+
+static int segment_failure(const Segment *segment, int errno_value, const char *doing, Failure *failure) {
         return failure_set(failure, FAILURE_STORE_FAILED,
-                           "%s could not be %s (%s). Check the disk, its free space and "
-                           "the file's owner.",
-                           log->path, doing, strerrordesc_np(abs(errno_value)));
+                           "%s could not be %s (%s). Check the disk, its free space and the file's owner.",
+                           segment->path, doing, strerrordesc_np(abs(errno_value)));
 }
 
 static int write_at(int descriptor, Span span, uint64_t offset) {
@@ -46,8 +74,8 @@ static int write_at(int descriptor, Span span, uint64_t offset) {
 
                 if (n < 0 && errno == EINTR)
                         continue;
-                if (n < 0)
-                        return -errno;
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
 
                 span = span_part(span, (size_t) n, span.size);
                 offset += (uint64_t) n;
@@ -77,318 +105,383 @@ static ssize_t read_at(int descriptor, void *buffer, size_t size, uint64_t offse
         return (ssize_t) have;
 }
 
-static int entry_check(const StoreLog *log, uint64_t offset, const Entry *entry,
-                       char ret[static CHECK_SIZE + 1]) {
-        uint8_t digest[EVP_MAX_MD_SIZE];
-        char prefix[LINE_SIZE];
-        EVP_MD_CTX *context;
-        int length, r = -ENOMEM;
+char *segment_name(const char *store, uint32_t number) {
+        char *name;
 
-        length = snprintf(prefix, sizeof(prefix), "%" PRIu64 " %" PRIu64 " %d %zu %zu ", log->generation,
-                          offset, entry->delete, entry->key_size, entry->value_size);
-        context = EVP_MD_CTX_new();
-        if (context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
-            EVP_DigestUpdate(context, prefix, (size_t) length) == 1 &&
-            EVP_DigestUpdate(context, entry->body.data, entry->key_size + entry->value_size) == 1 &&
-            EVP_DigestFinal_ex(context, digest, NULL) == 1)
-                r = 0;
+        return asprintf(&name, "%s.%08" PRIx32 ".log", store, number) < 0 ? NULL : name;
+}
 
-        EVP_MD_CTX_free(context);
-        for (size_t i = 0; r == 0 && i < CHECK_SIZE / 2; i++)
-                sprintf(ret + 2 * i, "%02x", digest[i]);
+static Segment *segment_new(const char *path, const char *store, uint32_t number, Failure *failure) {
+        _cleanup_free_ char *name = segment_name(store, number);
+        Segment *segment;
+
+        segment = new0(Segment, 1);
+        if (segment) {
+                *segment = (Segment){ .descriptor = -1, .number = number };
+                if (!name || asprintf(&segment->path, "%s/%s", path, name) < 0)
+                        segment->path = NULL;
+        }
+        if (!segment || !segment->path) {
+                segment_close(segment);
+                failure_no_memory(failure);
+                return NULL;
+        }
+
+        return segment;
+}
+
+Segment *segment_close(Segment *segment) {
+        if (!segment)
+                return NULL;
+
+        cleanup_close(&segment->descriptor);
+        free(segment->path);
+        free(segment);
+        return NULL;
+}
+
+uint32_t segment_number(const Segment *segment) {
+        return segment->number;
+}
+
+uint64_t segment_first(const Segment *segment) {
+        return segment->first;
+}
+
+bool segment_is_broken(const Segment *segment) {
+        return segment->broken;
+}
+
+uint64_t segment_room(const Segment *segment) {
+        return segment->broken || segment->end > segment->size ? 0 : segment->size - segment->end;
+}
+
+static void header_format(const Segment *segment, uint8_t header[static HEADER_SIZE]) {
+        memset(header, 0, HEADER_SIZE);
+        memcpy(header, MAGIC, strlen(MAGIC));
+        put_u32(header + HEADER_NUMBER, segment->number);
+        put_u64(header + HEADER_SALT, segment->salt);
+        put_u64(header + HEADER_FIRST, segment->first);
+        put_u64(header + HEADER_LENGTH, segment->size);
+        put_u64(header + HEADER_CHECK, XXH3_64bits(header, HEADER_CHECK));
+}
+
+/* Real zeros, not only room for them: a block that is written for the first time costs the sync of a commit the file
+ * system's own bookkeeping. */
+static int segment_fill(Segment *segment) {
+        uint8_t zeros[ZEROS_SIZE] = {};
+        int r;
+
+        header_format(segment, zeros);
+        for (uint64_t offset = 0; offset < segment->size; offset += ZEROS_SIZE) {
+                r = write_at(segment->descriptor,
+                             SPAN(zeros, MIN_OF(segment->size - offset, (uint64_t) ZEROS_SIZE)), offset);
+                if (r < 0)
+                        return r;
+
+                if (offset == 0)
+                        memset(zeros, 0, HEADER_SIZE);
+        }
+
+        return fsync(segment->descriptor) < 0 ? -errno : 0;
+}
+
+int segment_create(int directory, const char *path, const char *store, uint32_t number, uint64_t size,
+                   uint64_t first, Segment **ret, Failure *failure) {
+        _cleanup_(segment_closep) Segment *segment = segment_new(path, store, number, failure);
+        _cleanup_free_ char *name = segment_name(store, number);
+        int r = 0;
+
+        if (!segment || !name)
+                return failure_no_memory(failure);
+
+        segment->first = first;
+        segment->size = HEADER_SIZE + size;
+        segment->end = HEADER_SIZE;
+        if (getrandom(&segment->salt, sizeof(segment->salt), 0) != (ssize_t) sizeof(segment->salt))
+                return segment_failure(segment, EIO, "given a random number", failure);
+
+        segment->descriptor = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                                     S_IRUSR | S_IWUSR);
+        if (segment->descriptor < 0)
+                return segment_failure(segment, errno, "made", failure);
+
+        r = segment_fill(segment);
+        if (r >= 0 && fsync(directory) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void) unlinkat(directory, name, 0);
+                return segment_failure(segment, r, "made", failure);
+        }
+
+        *ret = TAKE_PTR(segment);
+        return 0;
+}
+
+/* A segment whose header or end is missing was not finished when the power went, and then there is nothing in it; or
+ * somebody has damaged it. -EBADMSG for the former. */
+static int segment_blame(const Segment *segment, Failure *failure) {
+        uint8_t piece[ZEROS_SIZE];
+        ssize_t n;
+
+        for (uint64_t offset = HEADER_SIZE;
+             (n = read_at(segment->descriptor, piece, sizeof(piece), offset)) > 0; offset += (uint64_t) n)
+                for (ssize_t i = 0; i < n; i++)
+                        if (piece[i] != 0)
+                                return failure_set(failure, FAILURE_STORE_FAILED,
+                                                   "%s is damaged at its beginning, or was cut. Restore all "
+                                                   "files of the last backup.",
+                                                   segment->path);
+
+        return n < 0 ? segment_failure(segment, (int) n, "read", failure) : -EBADMSG;
+}
+
+int segment_open(int directory, const char *path, const char *store, uint32_t number, Segment **ret,
+                 Failure *failure) {
+        _cleanup_(segment_closep) Segment *segment = segment_new(path, store, number, failure);
+        _cleanup_free_ char *name = segment_name(store, number);
+        uint8_t header[HEADER_SIZE], expected[HEADER_SIZE];
+        struct stat status;
+        ssize_t n;
+
+        if (!segment || !name)
+                return failure_no_memory(failure);
+
+        /* Opened for writing: fdatasync() of what a killed process has left behind needs no more than this. */
+        segment->descriptor = openat(directory, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+        if (segment->descriptor < 0 || fstat(segment->descriptor, &status) < 0 ||
+            fdatasync(segment->descriptor) < 0)
+                return segment_failure(segment, errno, "read", failure);
+
+        n = read_at(segment->descriptor, header, HEADER_SIZE, 0);
+        if (n < 0)
+                return segment_failure(segment, (int) n, "read", failure);
+
+        segment->salt = get_u64(header + HEADER_SALT);
+        segment->first = get_u64(header + HEADER_FIRST);
+        segment->size = get_u64(header + HEADER_LENGTH);
+        header_format(segment, expected);
+        if (n < HEADER_SIZE || memcmp(header, expected, HEADER_SIZE) != 0 ||
+            (uint64_t) status.st_size != segment->size)
+                return segment_blame(segment, failure);
+
+        *ret = TAKE_PTR(segment);
+        return 0;
+}
+
+static int change_append(Bytes *frames, const StoreChange *change) {
+        uint8_t header[CHANGE_HEADER_SIZE];
+        size_t key_size = strlen(change->key);
+        int r;
+
+        put_u32(header, change->value ? (uint32_t) change->value->size + 1 : 0);
+        header[4] = (uint8_t) key_size;
+        header[5] = (uint8_t) (key_size >> 8);
+        r = bytes_append(frames, SPAN_OF_ARRAY(header));
+        if (r >= 0)
+                r = bytes_append(frames, SPAN(change->key, key_size));
+        if (r >= 0 && change->value)
+                r = bytes_append(frames, *change->value);
 
         return r;
 }
 
-static int log_read_header(StoreLog *log, Failure *failure) {
-        char line[LINE_SIZE + 1] = {};
-        const char *newline;
-        ssize_t n;
-
-        n = read_at(log->descriptor, line, LINE_SIZE, 0);
-        if (n < 0)
-                return log_failure(log, (int) n, "read", failure);
-
-        newline = memchr(line, '\n', (size_t) n);
-        /* Empty, or ended while the log was begun anew: the GDBM file was whole then. */
-        if (!newline && n < LINE_SIZE)
-                return 0;
-
-        if (!newline || sscanf(line, "icreissue store log 1, generation %" SCNu64, &log->generation) != 1 ||
-            log->generation == 0)
-                return failure_set(failure, FAILURE_STORE_FAILED,
-                                   "%s is no log of this version's. Restore it from a "
-                                   "backup, together with the GDBM file.",
-                                   log->path);
-
-        log->begin = log->end = (uint64_t) (newline + 1 - line);
-        return 0;
-}
-
-int store_log_open(const char *path, StoreLog **ret, Failure *failure) {
-        _cleanup_(store_log_closep) StoreLog *log = NULL;
+int frame_append(Bytes *frames, uint64_t sequence, const StoreChange *changes, size_t count) {
+        size_t before = frames->size;
         int r;
 
-        log = new0(StoreLog, 1);
-        if (!log)
-                return failure_no_memory(failure);
+        r = bytes_append_fill(frames, 0, FRAME_HEADER_SIZE);
+        for (size_t i = 0; r >= 0 && i < count; i++)
+                r = change_append(frames, &changes[i]);
+        if (r < 0) {
+                if (frames->size > before) {
+                        explicit_bzero(frames->data + before, frames->size - before);
+                        frames->size = before;
+                }
 
-        log->descriptor = -1;
-        log->path = strdup(path);
-        if (!log->path)
-                return failure_no_memory(failure);
-
-        log->descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
-        if (log->descriptor < 0)
-                return log_failure(log, errno, "opened", failure);
-
-        if (flock(log->descriptor, LOCK_EX | LOCK_NB) < 0)
-                return failure_set(
-                        failure, FAILURE_STORE_FAILED,
-                        "%s is in use by another icreissued. Stop that one first, or give this one a state "
-                        "directory of its own.",
-                        path);
-
-        r = log_read_header(log, failure);
-        if (r < 0)
                 return r;
+        }
 
-        *ret = TAKE_PTR(log);
+        put_u64(frames->data + before + FRAME_SEQUENCE, sequence);
+        put_u32(frames->data + before + FRAME_SIZE, (uint32_t) (frames->size - before - FRAME_HEADER_SIZE));
         return 0;
 }
 
-StoreLog *store_log_close(StoreLog *log) {
-        if (!log)
-                return NULL;
-
-        cleanup_close(&log->descriptor);
-        free(log->path);
-        free(log);
-        return NULL;
+static uint64_t frame_check(const Segment *segment, const uint8_t *frame, uint32_t size) {
+        return XXH3_64bits_withSeed(frame + FRAME_SEQUENCE, FRAME_HEADER_SIZE - FRAME_SEQUENCE + size,
+                                    segment->salt);
 }
 
-uint64_t store_log_generation(const StoreLog *log) {
-        return log->generation;
+void segment_finish_frames(const Segment *segment, Bytes *frames, uint64_t durable) {
+        uint8_t *frame = frames->data, *end = frames->data + frames->size;
+
+        while (frame < end) {
+                uint32_t size = get_u32(frame + FRAME_SIZE);
+
+                put_u64(frame + FRAME_DURABLE, durable);
+                put_u64(frame, frame_check(segment, frame, size));
+                frame += FRAME_HEADER_SIZE + size;
+        }
 }
 
-uint64_t store_log_size(const StoreLog *log) {
-        return log->end - log->begin;
+int segment_append(Segment *segment, Span frames, Failure *failure) {
+        int r;
+
+        r = write_at(segment->descriptor, frames, segment->end);
+        if (r >= 0 && fdatasync(segment->descriptor) < 0)
+                r = -errno;
+        if (r < 0) {
+                /* A failed sync is never repeated as if nothing had happened: the kernel has dropped the pages. */
+                segment->broken = true;
+                return segment_failure(segment, r, "written", failure);
+        }
+
+        segment->end += frames.size;
+        return 0;
 }
 
-static int log_damaged(const StoreLog *log, uint64_t offset, Failure *failure) {
-        return failure_set(failure, FAILURE_STORE_FAILED,
-                           "%s is damaged at byte %" PRIu64
-                           ". Restore it from a backup, together with the GDBM file.",
-                           log->path, offset);
-}
+/* Reads the change at *at; false where what stands there is none. */
+static bool change_parse(const uint8_t **at, const uint8_t *end, Span *ret_key, Span *ret_value,
+                         bool *ret_removed) {
+        uint32_t value_size;
+        size_t key_size;
 
-static bool entry_parse_line(const char *line, Entry *ret) {
-        char operation[8];
-
-        if (sscanf(line, "%7s %zu %zu %16[0-9a-f]", operation, &ret->key_size, &ret->value_size,
-                   ret->check) != 4)
+        if (end - *at < CHANGE_HEADER_SIZE)
                 return false;
 
-        ret->delete = streq(operation, "delete");
-        return (ret->delete || streq(operation, "put")) && ret->key_size > 0 &&
-               ret->key_size <= STORE_KEY_MAX && ret->value_size <= STORE_VALUE_MAX;
+        value_size = get_u32(*at);
+        key_size = (size_t) (*at)[4] | (size_t) (*at)[5] << 8;
+        *at += CHANGE_HEADER_SIZE;
+        *ret_removed = value_size == 0;
+        if (value_size > 0)
+                value_size--;
+
+        if (key_size == 0 || key_size > STORE_KEY_MAX || value_size > STORE_VALUE_MAX ||
+            (size_t) (end - *at) < key_size + value_size)
+                return false;
+
+        *ret_key = SPAN(*at, key_size);
+        *ret_value = SPAN(*at + key_size, value_size);
+        *at += key_size + value_size;
+        return true;
 }
 
-/* Reads one entry. Returns its size; 0 where what is there is a torn last entry; a negative errno for
- * damage. */
-static ssize_t log_read_entry(StoreLog *log, uint64_t offset, uint64_t file_size, Entry *entry,
-                              Failure *failure) {
-        char line[LINE_SIZE + 1] = {}, check[CHECK_SIZE + 1] = {};
-        size_t line_size, body_size;
-        char *newline;
+static int frame_deliver(const Segment *segment, const FrameInfo *info, Span payload, SegmentChange change,
+                         void *userdata, Failure *failure) {
+        const uint8_t *at = payload.data, *end = payload.data + payload.size;
+
+        while (at < end) {
+                _cleanup_string_erase_ char *key = NULL;
+                Span key_span, value;
+                bool removed;
+                int r;
+
+                if (!change_parse(&at, end, &key_span, &value, &removed))
+                        return failure_set(
+                                failure, FAILURE_STORE_FAILED,
+                                "%s holds a change that is none. Restore the files of the last backup.",
+                                segment->path);
+
+                key = span_to_string(key_span);
+                if (!key)
+                        return failure_no_memory(failure);
+
+                r = change(info, key, removed ? NULL : &value, userdata, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        return 0;
+}
+
+/* The frame at `offset` of the segment's content: its size, or 0 where there is none that has this number. */
+static size_t frame_at(const Segment *segment, Span content, uint64_t offset, uint64_t expected,
+                       FrameInfo *ret) {
+        const uint8_t *frame;
+        uint32_t size;
+
+        if (offset > content.size || content.size - offset < FRAME_HEADER_SIZE)
+                return 0;
+
+        frame = content.data + offset;
+        size = get_u32(frame + FRAME_SIZE);
+        if (size > content.size - offset - FRAME_HEADER_SIZE ||
+            get_u64(frame) != frame_check(segment, frame, size))
+                return 0;
+
+        *ret = (FrameInfo){ .sequence = get_u64(frame + FRAME_SEQUENCE),
+                            .durable = get_u64(frame + FRAME_DURABLE) };
+        return expected == 0 || ret->sequence == expected ? FRAME_HEADER_SIZE + size : 0;
+}
+
+static int segment_content(const Segment *segment, Bytes *ret, Failure *failure) {
         ssize_t n;
-        int r;
 
-        n = read_at(log->descriptor, line, LINE_SIZE, offset);
+        if (bytes_append_fill(ret, 0, segment->size) < 0)
+                return failure_no_memory(failure);
+
+        n = read_at(segment->descriptor, ret->data, segment->size, 0);
         if (n < 0)
-                return log_failure(log, (int) n, "read", failure);
+                return segment_failure(segment, (int) n, "read", failure);
 
-        newline = memchr(line, '\n', (size_t) n);
-        if (newline)
-                *newline = '\0';
-
-        /* A file that was grown but not filled when the power went holds zeros. */
-        if ((!newline && n < LINE_SIZE) || line[0] == '\0')
-                return 0;
-
-        if (!newline || !entry_parse_line(line, entry))
-                return log_damaged(log, offset, failure);
-
-        line_size = strlen(line) + 1;
-        body_size = entry->key_size + entry->value_size + 1;
-        if (offset + line_size + body_size > file_size)
-                return 0;
-
-        bytes_clear(&entry->body);
-        r = bytes_append_fill(&entry->body, 0, body_size);
-        if (r < 0)
-                return failure_no_memory(failure);
-
-        n = read_at(log->descriptor, entry->body.data, body_size, offset + line_size);
-        if (n < 0 || (size_t) n < body_size)
-                return log_failure(log, n < 0 ? (int) n : EIO, "read", failure);
-
-        r = entry_check(log, offset, entry, check);
-        if (r < 0)
-                return failure_no_memory(failure);
-        if (!streq(check, entry->check))
-                return offset + line_size + body_size == file_size ? 0 : log_damaged(log, offset, failure);
-
-        return (ssize_t) (line_size + body_size);
-}
-
-static int entry_deliver(const Entry *entry, StoreLogEach each, void *userdata, Failure *failure) {
-        _cleanup_free_ char *key = NULL;
-        Span value;
-
-        key = span_to_string(SPAN(entry->body.data, entry->key_size));
-        if (!key)
-                return failure_no_memory(failure);
-
-        value = SPAN(entry->body.data + entry->key_size, entry->value_size);
-        return each(key, entry->delete ? NULL : &value, userdata, failure);
-}
-
-static void entry_done(Entry *entry) {
-        bytes_done(&entry->body);
-}
-
-int store_log_replay(StoreLog *log, StoreLogEach each, void *userdata, Failure *failure) {
-        _cleanup_(entry_done) Entry entry = {};
-        uint64_t offset = log->begin;
-        struct stat status;
-        int r;
-
-        if (fstat(log->descriptor, &status) < 0)
-                return log_failure(log, errno, "read", failure);
-
-        while (offset < (uint64_t) status.st_size) {
-                ssize_t size = log_read_entry(log, offset, (uint64_t) status.st_size, &entry, failure);
-
-                if (size < 0)
-                        return (int) size;
-                if (size == 0)
-                        break;
-
-                r = entry_deliver(&entry, each, userdata, failure);
-                if (r < 0)
-                        return r;
-
-                offset += (uint64_t) size;
-        }
-
-        if (offset < (uint64_t) status.st_size &&
-            (ftruncate(log->descriptor, (off_t) offset) < 0 || fdatasync(log->descriptor) < 0))
-                return log_failure(log, errno, "written", failure);
-
-        log->end = offset;
+        ret->size = (size_t) n;
         return 0;
 }
 
-static int log_format_entry(StoreLog *log, const char *key, const Span *value, Bytes *ret) {
-        _cleanup_(entry_done) Entry entry = {
-                .delete = !value,
-                .key_size = strlen(key),
-                .value_size = value ? value->size : 0,
-        };
-        char line[LINE_SIZE], check[CHECK_SIZE + 1] = {};
+int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
+        _cleanup_bytes_ Bytes content = {};
+        uint64_t offset = HEADER_SIZE;
         int r;
 
-        r = bytes_append(&entry.body, span_of_string(key));
-        if (r >= 0 && value)
-                r = bytes_append(&entry.body, *value);
-        if (r >= 0)
-                r = bytes_append_byte(&entry.body, '\n');
-        if (r >= 0)
-                r = entry_check(log, log->end, &entry, check);
+        *ret = 0;
+        r = segment_content(segment, &content, failure);
         if (r < 0)
                 return r;
 
-        snprintf(line, sizeof(line), "%s %zu %zu %s\n", value ? "put" : "delete", entry.key_size,
-                 entry.value_size, check);
-        r = bytes_append(ret, span_of_string(line));
+        while (offset + FRAME_HEADER_SIZE <= content.size) {
+                const uint8_t *frame = content.data + offset;
+                FrameInfo info;
+                size_t size = 0;
+
+                /* Zeros are passed over without a look. */
+                if (get_u64(frame + FRAME_SEQUENCE) != 0)
+                        size = frame_at(segment, bytes_span(&content), offset, 0, &info);
+                if (size > 0)
+                        *ret = MAX_OF(*ret, info.durable);
+
+                offset += MAX_OF(size, (size_t) 1);
+        }
+
+        return 0;
+}
+
+int segment_read(Segment *segment, SegmentFrame frame, SegmentChange change, void *userdata,
+                 Failure *failure) {
+        _cleanup_bytes_ Bytes content = {};
+        uint64_t offset = HEADER_SIZE, expected = 0;
+        FrameInfo info;
+        size_t size;
+        int r;
+
+        r = segment_content(segment, &content, failure);
         if (r < 0)
                 return r;
 
-        return bytes_append(ret, bytes_span(&entry.body));
-}
-
-int store_log_append(StoreLog *log, const char *key, const Span *value, Failure *failure) {
-        _cleanup_bytes_ Bytes text = {};
-        int r;
-
-        if (log->broken)
-                return failure_set(
-                        failure, FAILURE_STORE_FAILED,
-                        "%s could not be written before, so it takes no changes. Check the disk, then "
-                        "restart the service.",
-                        log->path);
-
-        r = log_format_entry(log, key, value, &text);
-        if (r < 0)
-                return failure_no_memory(failure);
-
-        r = write_at(log->descriptor, bytes_span(&text), log->end);
-        if (r < 0) {
-                /* Whatever part of it is there must not stand before the next entry. */
-                log->broken = ftruncate(log->descriptor, (off_t) log->end) < 0;
-                return log_failure(log, r, "written", failure);
-        }
-
-        /* A failed sync is never repeated as if nothing had happened: the kernel has dropped the pages. */
-        if (fdatasync(log->descriptor) < 0) {
-                log->broken = true;
-                return log_failure(log, errno, "written to the disk", failure);
-        }
-
-        log->end += text.size;
-        return 0;
-}
-
-int store_log_reset(StoreLog *log, uint64_t generation, bool erase, Failure *failure) {
-        char header[LINE_SIZE];
-        int r = 0;
-
-        if (erase)
-                r = store_erase_descriptor(log->descriptor);
-        if (r >= 0 && ftruncate(log->descriptor, 0) < 0)
-                r = -errno;
-
-        snprintf(header, sizeof(header), HEADER_FORMAT, generation);
-        if (r >= 0)
-                r = write_at(log->descriptor, span_of_string(header), 0);
-        if (r >= 0 && fdatasync(log->descriptor) < 0)
-                r = -errno;
-        if (r < 0) {
-                log->broken = true;
-                return log_failure(log, r, "begun anew", failure);
-        }
-
-        log->generation = generation;
-        log->begin = log->end = strlen(header);
-        return 0;
-}
-
-int store_erase_descriptor(int descriptor) {
-        static const uint8_t zeros[65536];
-        struct stat status;
-        int r;
-
-        if (fstat(descriptor, &status) < 0)
-                return -errno;
-
-        for (uint64_t offset = 0; offset < (uint64_t) status.st_size; offset += sizeof(zeros)) {
-                size_t size = MIN_OF((uint64_t) status.st_size - offset, sizeof(zeros));
-
-                r = write_at(descriptor, SPAN(zeros, size), offset);
+        for (; (size = frame_at(segment, bytes_span(&content), offset, expected, &info)) > 0;
+             offset += size) {
+                r = frame(&info, userdata, failure);
+                if (r == -ECANCELED)
+                        return 0;
+                if (r > 0)
+                        r = frame_deliver(segment, &info,
+                                          span_part(bytes_span(&content), offset + FRAME_HEADER_SIZE,
+                                                    size - FRAME_HEADER_SIZE),
+                                          change, userdata, failure);
                 if (r < 0)
                         return r;
+
+                expected = info.sequence + 1;
         }
 
-        return fdatasync(descriptor) < 0 ? -errno : 0;
+        return 0;
 }

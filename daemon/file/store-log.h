@@ -1,50 +1,66 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The log of a store: every change since the GDBM file was last written whole, as checksummed entries,
- * each on the disk before the next is appended. It is also the lock that keeps a second daemon out.
- *
- * Format: the line "icreissue store log 1, generation N", then entries. An entry is the line "put KEYSIZE
- * VALUESIZE CHECK" or "delete KEYSIZE 0 CHECK", the key, the value, a newline. CHECK is the first 16
- * hexadecimal digits of SHA-256 over generation, offset, operation, sizes, key and value: an entry left
- * over from elsewhere is none. As each entry is synced before the next is written, only the last can be
- * torn. */
+/* One segment of a store's log (FORMAT.md): writing frames into it, and reading them again. Which segments there
+ * are, and which frames count, is the store's business. */
 #ifndef ICREISSUE_FILE_STORE_LOG_H
 #define ICREISSUE_FILE_STORE_LOG_H
 
 #include "base/bytes.h"
 #include "base/failure.h"
+#include "file/store.h"
 
-enum {
-        STORE_KEY_MAX = 512,
-        STORE_VALUE_MAX = 16 * 1024 * 1024,
-};
+typedef struct Segment Segment;
 
-typedef struct StoreLog StoreLog;
+/* Makes a segment, written to its full size and durable, and opened for writing. size: of all that can be put into
+ * it. first: the first change set that it may get, so that none from there on counts that an earlier segment holds;
+ * 0: not known yet. STORE_FAILED for a full disk, say: nothing is left of it then. */
+int segment_create(int directory, const char *path, const char *store, uint32_t number, uint64_t size,
+                   uint64_t first, Segment **ret, Failure *failure);
 
-/* Opens or creates the log and locks it. STORE_FAILED where another process has it. */
-int store_log_open(const char *path, StoreLog **ret, Failure *failure);
-StoreLog *store_log_close(StoreLog *log);
-DEFINE_CLEANUP(StoreLog *, store_log_close)
+/* Opens one that is there, for reading, and makes what the kernel has of it durable. -EBADMSG, with no failure set,
+ * where it was never finished, so never used; STORE_FAILED where it was, and its header or its end is missing. */
+int segment_open(int directory, const char *path, const char *store, uint32_t number, Segment **ret,
+                 Failure *failure);
+Segment *segment_close(Segment *segment);
+DEFINE_CLEANUP(Segment *, segment_close)
 
-/* The generation of the GDBM file that the entries follow; 0 for a log that was never begun. */
-uint64_t store_log_generation(const StoreLog *log);
+uint32_t segment_number(const Segment *segment);
+uint64_t segment_first(const Segment *segment); /* as it was made with */
 
-/* The bytes of its entries: 0 where there are none. */
-uint64_t store_log_size(const StoreLog *log);
+/* A write or sync has failed: it takes no more. */
+bool segment_is_broken(const Segment *segment);
 
-/* Calls `each` with every whole entry in their order (value NULL: delete), and cuts off a torn last one.
- * Damage before that is STORE_FAILED: acknowledged changes would be lost. */
-typedef int (*StoreLogEach)(const char *key, const Span *value, void *userdata, Failure *failure);
-int store_log_replay(StoreLog *log, StoreLogEach each, void *userdata, Failure *failure);
+/* The bytes that can still be appended. */
+uint64_t segment_room(const Segment *segment);
 
-/* Appends and syncs. value NULL: delete. After a failure nothing of the entry is there, with one
- * exception: when the sync itself failed nobody knows, and every later append is refused until the log is
- * opened anew. */
-int store_log_append(StoreLog *log, const char *key, const Span *value, Failure *failure);
+/* Encodes one change set. Returns 0 or -ENOMEM, with frames unchanged. The salt is the segment's, so frames that
+ * turn out to go elsewhere are sealed again: frame_finish(). */
+int frame_append(Bytes *frames, uint64_t sequence, const StoreChange *changes, size_t count);
 
-/* Begins anew, empty, for a generation. `erase`: what it held is overwritten on the disk first. */
-int store_log_reset(StoreLog *log, uint64_t generation, bool erase, Failure *failure);
+/* Fills in `durable` and the checks of all frames for this segment. */
+void segment_finish_frames(const Segment *segment, Bytes *frames, uint64_t durable);
 
-/* Overwrites a whole file with zeros and syncs it. Returns 0 or a negative errno. */
-int store_erase_descriptor(int descriptor);
+/* Appends frames and makes them durable. After a failure the segment takes no more. */
+int segment_append(Segment *segment, Span frames, Failure *failure);
+
+/* Called with each change of a frame; value NULL: removed. */
+typedef struct FrameInfo {
+        uint64_t sequence;
+        uint64_t durable;
+} FrameInfo;
+typedef int (*SegmentChange)(const FrameInfo *frame, const char *key, const Span *value, void *userdata,
+                             Failure *failure);
+/* Called before the changes of a frame: 1 to go on with them, 0 to pass over this frame, -ECANCELED to end. */
+typedef int (*SegmentFrame)(const FrameInfo *frame, void *userdata, Failure *failure);
+
+/* Goes through the frames from the first on to the last that is whole and has the next sequence number. */
+int segment_read(Segment *segment, SegmentFrame frame, SegmentChange change, void *userdata,
+                 Failure *failure);
+
+/* The highest `durable` of any whole frame that stands in the segment, also after a place where none is: 0 where there
+ * is none. What it promises must be there (FORMAT.md, 8). */
+int segment_promise(Segment *segment, uint64_t *ret, Failure *failure);
+
+/* NAME.NUMBER.log; the caller owns it. */
+char *segment_name(const char *store, uint32_t number);
 
 #endif

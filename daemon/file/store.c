@@ -1,362 +1,79 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The store: which of the three files is read and written when. The format of the log is store-log.c's,
- * GDBM is table.c's. */
-#include "file/store.h"
-
+/* The store as its users see it: what is read from where, and how change sets become durable. */
 #include <fcntl.h>
-#include <inttypes.h>
-#include <linux/fs.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
-#define GENERATION_KEY ".generation"
+#include "base/log.h"
+#include "file/store-private.h"
 
 enum {
-        COPY_CHUNK = 1024 * 1024,
-        /* A checkpoint copies the whole file, so it waits until the log is worth it. */
-        LOG_SIZE_MIN = 16 * 1024 * 1024,
+        SEGMENT_SIZE = 4 * 1024 * 1024,
+        SEGMENTS_HELD = 8, /* in memory and in the log, before changes are refused */
 };
 
-struct Store {
-        char *directory;
-        char *base_path;
-        char *work_path;
-        StoreFlags flags;
-        StoreLog *log;
-        Table *base; /* NAME.gdbm, read only; NULL only while a rename is under way or has failed */
-        Table *work; /* the copy with the log's changes; NULL: there are none, or it must be made again */
-        uint64_t generation;
-        uint64_t count;
-        uint64_t base_size;
-        bool dirty; /* erasing: something was replaced since the last checkpoint */
-};
+static int store_lock(Store *store, Failure *failure) {
+        _cleanup_free_ char *path = store_place_path(store->place, "lock");
 
-static int store_failure(const char *path, int errno_value, const char *doing, Failure *failure) {
-        return failure_set(failure, FAILURE_STORE_FAILED,
-                           "%s could not be %s (%s). Check the disk, its free space and the file's owner.",
-                           path, doing, strerrordesc_np(abs(errno_value)));
-}
+        if (!path)
+                return failure_no_memory(failure);
 
-static int sync_directory(const char *path) {
-        _cleanup_close_ int descriptor = -1;
+        store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+        if (store->lock < 0)
+                return failure_set_errno(failure, FAILURE_STORE_FAILED, errno,
+                                         "%s cannot be opened; check the disk and the file's owner", path);
 
-        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (descriptor < 0)
-                return -errno;
-
-        return fsync(descriptor) < 0 ? -errno : 0;
-}
-
-static int copy_file(const char *from, const char *to) {
-        _cleanup_close_ int source = -1, target = -1;
-
-        source = open(from, O_RDONLY | O_CLOEXEC);
-        if (source < 0)
-                return -errno;
-
-        if (unlink(to) < 0 && errno != ENOENT)
-                return -errno;
-
-        target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
-        if (target < 0)
-                return -errno;
-
-        /* A file system that shares blocks (XFS, Btrfs) copies nothing at all. */
-        if (ioctl(target, FICLONE, source) == 0)
-                return 0;
-
-        for (;;) {
-                ssize_t n = copy_file_range(source, NULL, target, NULL, COPY_CHUNK, 0);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0)
-                        return 0;
-        }
-}
-
-static int generation_write(Table *table, uint64_t generation, Failure *failure) {
-        char text[24];
-
-        snprintf(text, sizeof(text), "%" PRIu64, generation);
-        return table_put(table, GENERATION_KEY, span_of_string(text), failure);
-}
-
-static int generation_read(Table *table, const char *path, uint64_t *ret, Failure *failure) {
-        _cleanup_bytes_ Bytes value = {};
-        int r;
-
-        r = table_fetch(table, GENERATION_KEY, &value, failure);
-        if (r >= 0)
-                r = bytes_append_byte(&value, '\0');
-        if (r >= 0 && sscanf((const char *) value.data, "%" SCNu64, ret) == 1 && *ret > 0)
-                return 0;
-
-        return failure_set(failure, FAILURE_STORE_FAILED,
-                           "%s was not written by this service. Restore it from a backup, or move it away.",
-                           path);
-}
-
-static int store_open_base(Store *store, Failure *failure) {
-        struct stat status;
-        int r;
-
-        r = table_open(store->base_path, TABLE_READ, &store->base, failure);
-        if (r < 0)
-                return r;
-
-        store->base_size = stat(store->base_path, &status) < 0 ? 0 : (uint64_t) status.st_size;
-        r = generation_read(store->base, store->base_path, &store->generation, failure);
-        if (r < 0)
-                return r;
-
-        r = table_count(store->base, &store->count, failure);
-        if (r < 0)
-                return r;
-
-        store->count--; /* the generation */
-        return 0;
-}
-
-/* Makes NAME.work the new NAME.gdbm. Until it returns 0 the log must stay: nobody knows which of the two
- * is there. */
-static int store_switch(Store *store, Table *work, uint64_t generation, Failure *failure) {
-        int r;
-
-        r = generation_write(work, generation, failure);
-        if (r < 0) {
-                table_close(work);
-                return r;
-        }
-
-        r = table_finish(work, failure);
-        if (r < 0)
-                return r;
-
-        if (rename(store->work_path, store->base_path) < 0)
-                return store_failure(store->base_path, errno, "replaced", failure);
-
-        r = sync_directory(store->directory);
-        return r < 0 ? store_failure(store->base_path, r, "replaced", failure) : 0;
-}
-
-/* The first start: an empty GDBM file, and only then a log that follows it. */
-static int store_create_base(Store *store, Failure *failure) {
-        Table *work;
-        int r;
-
-        if (store_log_generation(store->log) > 0)
+        if (flock(store->lock, LOCK_EX | LOCK_NB) < 0)
                 return failure_set(
                         failure, FAILURE_STORE_FAILED,
-                        "%s is missing, but its log is there. Restore it from a backup, or remove the log to "
-                        "begin with an empty file.",
-                        store->base_path);
+                        "%s is in use by another icreissued. Stop that one first, or give this one a state "
+                        "directory of its own.",
+                        path);
 
-        r = table_open(store->work_path, TABLE_CREATE, &work, failure);
-        if (r < 0)
-                return r;
-
-        return store_switch(store, work, 1, failure);
-}
-
-static int apply_entry(const char *key, const Span *value, void *userdata, Failure *failure) {
-        Store *store = userdata;
-        bool there = table_contains(store->work, key);
-        int r = 0;
-
-        if (there && (store->flags & STORE_ERASING)) {
-                store->dirty = true;
-                r = table_wipe(store->work, key, failure);
-        }
-        if (r >= 0 && value)
-                r = table_put(store->work, key, *value, failure);
-        if (r >= 0 && !value && there)
-                r = table_delete(store->work, key, failure);
-        if (r < 0)
-                return r;
-
-        store->count = store->count + !there - !value;
         return 0;
 }
 
-static int store_remove_work(Store *store) {
-        if (store->flags & STORE_ERASING) {
-                _cleanup_close_ int descriptor = open(store->work_path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-
-                if (descriptor >= 0)
-                        (void) store_erase_descriptor(descriptor);
-        }
-
-        return unlink(store->work_path) < 0 && errno != ENOENT ? -errno : 0;
+static Store *store_free(Store *store) {
+        store_bulk_orphan(store->bulk);
+        table_close(store->table);
+        table_close(store->retired);
+        layer_unref(store->frozen);
+        layer_unref(store->active);
+        layer_unref(store->pending);
+        layer_unref(store->scratch);
+        bytes_done(&store->frames);
+        segment_close(store->segment);
+        segment_close(store->spare);
+        segment_ranges_done(&store->ranges);
+        cleanup_close(&store->lock);
+        store_place_unref(store->place);
+        free(store);
+        return NULL;
 }
+DEFINE_CLEANUP(Store *, store_free)
 
-static void store_drop_work(Store *store) {
-        store->work = table_close(store->work);
-        (void) store_remove_work(store);
-}
-
-/* NAME.work, with everything that the log holds. */
-static int store_make_work(Store *store, Failure *failure) {
-        uint64_t count;
+int store_open(const char *directory, const char *name, uint64_t segment_size, Store **ret,
+               Failure *failure) {
+        _cleanup_(store_freep) Store *store = new0(Store, 1);
         int r;
 
-        if (store->work)
-                return 0;
-
-        if (!store->base) {
-                r = store_open_base(store, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        /* A checkpoint went as far as its rename and no further: what would be logged now would be dropped
-         * at the next start. */
-        if (store_log_generation(store->log) != store->generation)
-                return failure_set(
-                        failure, FAILURE_STORE_FAILED,
-                        "%s could not be brought up to date. Check the disk, then restart the service.",
-                        store->base_path);
-
-        r = copy_file(store->base_path, store->work_path);
-        if (r < 0) {
-                (void) store_remove_work(store);
-                return store_failure(store->work_path, r, "made", failure);
-        }
-
-        r = table_open(store->work_path, TABLE_WRITE, &store->work, failure);
-        if (r >= 0)
-                r = table_count(store->work, &count, failure);
-        if (r >= 0) {
-                store->count = count - 1;
-                r = store_log_replay(store->log, apply_entry, store, failure);
-        }
-        if (r < 0)
-                store_drop_work(store);
-
-        return r;
-}
-
-/* The table that shows the present state. */
-static int store_table(Store *store, Table **ret, Failure *failure) {
-        int r;
-
-        /* The copy was thrown away after a failure: the log's changes must be seen all the same. */
-        if (!store->work && (!store->base || store_log_size(store->log) > 0)) {
-                r = store_make_work(store, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        *ret = store->work ? store->work : store->base;
-        return 0;
-}
-
-static int store_checkpoint(Store *store, Failure *failure) {
-        bool erase = store->flags & STORE_ERASING;
-        _cleanup_close_ int old = -1;
-        Table *work;
-        int r;
-
-        if (!store->work)
-                return 0;
-
-        if (erase) {
-                old = open(store->base_path, O_WRONLY | O_CLOEXEC);
-                if (old < 0)
-                        return store_failure(store->base_path, errno, "opened", failure);
-        }
-
-        work = TAKE_PTR(store->work);
-        r = store_switch(store, work, store->generation + 1, failure);
-        store->base = table_close(store->base);
-        if (r < 0)
-                return r;
-
-        /* Its name is gone, its blocks are not. */
-        if (old >= 0)
-                (void) store_erase_descriptor(old);
-
-        r = store_log_reset(store->log, store->generation + 1, erase, failure);
-        if (r < 0)
-                return r;
-
-        store->dirty = false;
-        return store_open_base(store, failure);
-}
-
-static int store_begin(Store *store, Failure *failure) {
-        int r;
-
-        r = store_remove_work(store);
-        if (r < 0)
-                return store_failure(store->work_path, r, "removed", failure);
-
-        if (access(store->base_path, F_OK) < 0) {
-                r = store_create_base(store, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        r = store_open_base(store, failure);
-        if (r < 0)
-                return r;
-
-        if (store_log_generation(store->log) > store->generation)
-                return failure_set(
-                        failure, FAILURE_STORE_FAILED,
-                        "%s is older than its log. Restore both from the same backup, or remove the log.",
-                        store->base_path);
-
-        if (store_log_generation(store->log) < store->generation) {
-                /* The rename may not be on the disk yet, and the log is what it replaces. */
-                r = sync_directory(store->directory);
-                if (r < 0)
-                        return store_failure(store->base_path, r, "replaced", failure);
-
-                return store_log_reset(store->log, store->generation, store->flags & STORE_ERASING, failure);
-        }
-
-        /* Finds the end of the log; where it has entries, they are applied. */
-        r = store_make_work(store, failure);
-        if (r < 0)
-                return r;
-
-        if (store_log_size(store->log) == 0) {
-                store_drop_work(store);
-                return 0;
-        }
-
-        store->dirty = true;
-        store_settle(store);
-        return 0;
-}
-
-int store_open(const char *directory, const char *name, StoreFlags flags, Store **ret, Failure *failure) {
-        _cleanup_(store_closep) Store *store = NULL;
-        _cleanup_free_ char *log_path = NULL;
-        int r;
-
-        store = new0(Store, 1);
         if (!store)
                 return failure_no_memory(failure);
 
-        store->flags = flags;
-        store->directory = strdup(directory);
-        if (asprintf(&store->base_path, "%s/%s.gdbm", directory, name) < 0)
-                store->base_path = NULL;
-        if (asprintf(&store->work_path, "%s/%s.work", directory, name) < 0)
-                store->work_path = NULL;
-        if (asprintf(&log_path, "%s/%s.log", directory, name) < 0)
-                log_path = NULL;
-        if (!store->directory || !store->base_path || !store->work_path || !log_path)
+        store->lock = -1;
+        store->active = layer_new();
+        store->pending = layer_new();
+        store->scratch = layer_new();
+        if (!store->active || !store->pending || !store->scratch)
                 return failure_no_memory(failure);
 
-        r = store_log_open(log_path, &store->log, failure);
-        if (r < 0)
-                return r;
-
-        r = store_begin(store, failure);
+        r = store_place_new(directory, name, segment_size > 0 ? segment_size : SEGMENT_SIZE, &store->place,
+                            failure);
+        if (r >= 0)
+                r = store_lock(store, failure);
+        if (r >= 0)
+                r = store_start(store, failure);
         if (r < 0)
                 return r;
 
@@ -364,156 +81,323 @@ int store_open(const char *directory, const char *name, StoreFlags flags, Store 
         return 0;
 }
 
+/* Until there is a segment after a broken one, a crash may bring back what has failed. */
+static void store_leave_broken(Store *store) {
+        if (store->segment && segment_is_broken(store->segment))
+                (void) store_rotate(store, 0, NULL);
+}
+
 Store *store_close(Store *store) {
+        _cleanup_failure_ Failure failure = {};
+
         if (!store)
                 return NULL;
 
-        if (store->work && store_log_size(store->log) > 0)
-                (void) store_checkpoint(store, NULL);
-        if (store->work)
-                store_drop_work(store);
-
-        table_close(store->base);
-        store_log_close(store->log);
-        free(store->directory);
-        free(store->base_path);
-        free(store->work_path);
-        free(store);
-        return NULL;
-}
-
-uint64_t store_count(const Store *store) {
-        return store->count;
+        /* What was not committed is dropped; what was is in the log, should this not succeed. */
+        store_leave_broken(store);
+        (void) store_checkpoint(store, &failure);
+        (void) store_checkpoint_end(store, true, NULL);
+        return store_free(store);
 }
 
 const char *store_directory(const Store *store) {
-        return store->directory;
+        return store->place->directory;
+}
+
+uint64_t store_count(const Store *store) {
+        return store->pending_count;
+}
+
+bool store_is_uncommitted(const Store *store) {
+        return store->frames.size > 0;
+}
+
+/* What the layers say; NULL: nothing. */
+static const LayerEntry *store_find(const Store *store, const char *key) {
+        const LayerEntry *entry = layer_find(store->pending, key);
+
+        if (!entry)
+                entry = layer_find(store->active, key);
+        if (!entry)
+                entry = layer_find(store->frozen, key);
+
+        return entry;
 }
 
 int store_fetch(Store *store, const char *key, Bytes *ret, Failure *failure) {
-        Table *table;
+        const LayerEntry *entry = store_find(store, key);
+        _cleanup_failure_ Failure cause = {};
         int r;
 
-        r = store_table(store, &table, failure);
-        if (r < 0)
-                return r;
+        if (entry && entry->removed)
+                return -ENOENT;
 
-        return table_fetch(table, key, ret, failure);
+        if (entry)
+                return bytes_assign(ret, SPAN(entry->value, entry->size)) < 0 ? failure_no_memory(failure)
+                                                                              : 0;
+
+        r = table_fetch(store->table, key, ret, &cause);
+        if (r >= 0 || r == -ENOENT || cause.kind != FAILURE_STORE_FAILED) {
+                if (failure)
+                        failure_move(failure, &cause);
+
+                return r;
+        }
+
+        return store_fetch_elsewhere(store, key, ret, &cause, failure);
 }
 
-static int store_change(Store *store, const char *key, const Span *value, Failure *failure) {
+static int store_contains(Store *store, const char *key, Failure *failure) {
+        const LayerEntry *entry = store_find(store, key);
+
+        return entry ? !entry->removed : table_contains(store->table, key, failure);
+}
+
+typedef struct Visit {
+        Store *store;
+        StoreEach each;
+        void *userdata;
+} Visit;
+
+static int visit_table_key(const char *key, void *userdata, Failure *failure) {
+        Visit *visit = userdata;
+
+        return store_find(visit->store, key) ? 0 : visit->each(key, visit->userdata, failure);
+}
+
+int store_each(Store *store, StoreEach each, void *userdata, Failure *failure) {
+        const Layer *layers[] = { store->pending, store->active, store->frozen };
+        Visit visit = { .store = store, .each = each, .userdata = userdata };
         int r;
 
-        if (key[0] == '.' || key[0] == '\0' || strlen(key) > STORE_KEY_MAX ||
-            (value && value->size > STORE_VALUE_MAX))
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "The name or the size of what is to be stored is not "
-                                   "allowed.");
+        r = table_each(store->table, visit_table_key, &visit, failure);
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(layers); i++)
+                for (size_t j = 0; r >= 0 && j < layer_count(layers[i]); j++) {
+                        const LayerEntry *entry = layer_at(layers[i], j);
 
-        r = store_make_work(store, failure);
+                        if (!entry->removed && store_find(store, entry->key) == entry)
+                                r = each(entry->key, userdata, failure);
+                }
+
+        return MIN_OF(r, 0);
+}
+
+static int check_change(const StoreChange *change, Failure *failure) {
+        size_t key_size = strlen(change->key);
+
+        if (key_size == 0 || key_size > STORE_KEY_MAX || change->key[0] == '@' ||
+            (change->value && change->value->size > STORE_VALUE_MAX))
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "What is to be stored is too large: a key may have %d bytes, a value %d.",
+                                   STORE_KEY_MAX, STORE_VALUE_MAX);
+
+        return 0;
+}
+
+static uint64_t store_held(const Store *store) {
+        return layer_size(store->pending) + layer_size(store->active) + layer_size(store->frozen);
+}
+
+/* Checks the set, puts it into the scratch layer, and counts its keys. */
+static int store_prepare(Store *store, const StoreChange *changes, size_t count, uint64_t *ret_count,
+                         Failure *failure) {
+        *ret_count = store->pending_count;
+        layer_clear(store->scratch);
+        for (size_t i = 0; i < count; i++) {
+                int r;
+
+                r = check_change(&changes[i], failure);
+                if (r >= 0)
+                        r = store_contains(store, changes[i].key, failure);
+                if (r < 0)
+                        return r;
+
+                *ret_count = *ret_count + (changes[i].value != NULL) - (uint64_t) r;
+                if (layer_set(store->scratch, changes[i].key, changes[i].value) < 0)
+                        return failure_no_memory(failure);
+        }
+
+        return 0;
+}
+
+int store_apply(Store *store, const StoreChange *changes, size_t count, Failure *failure) {
+        uint64_t new_count;
+        int r;
+
+        r = store_checkpoint_end(store, false, NULL);
+        if (store_held(store) > SEGMENTS_HELD * store->place->segment_size) {
+                _cleanup_failure_ Failure cause = {};
+
+                if (r >= 0)
+                        r = store_checkpoint_end(store, true, &cause);
+                if (store_held(store) > SEGMENTS_HELD * store->place->segment_size)
+                        return failure_set(
+                                failure, FAILURE_STORE_FAILED,
+                                "%s/%s takes no changes now: those of before could not be put into its "
+                                "GDBM files. %s",
+                                store->place->directory, store->place->name, failure_message(&cause));
+        }
+
+        r = store_prepare(store, changes, count, &new_count, failure);
         if (r < 0)
                 return r;
 
-        if (!value && !table_contains(store->work, key))
+        if (layer_reserve(store->pending, store->scratch) < 0 ||
+            frame_append(&store->frames, store->sequence + 1, changes, count) < 0)
+                return failure_no_memory(failure);
+
+        layer_move(store->pending, store->scratch);
+        store->sequence++;
+        store->pending_count = new_count;
+        return 0;
+}
+
+int store_rotate(Store *store, uint64_t size, Failure *failure) {
+        StorePlace *place = store->place;
+        uint64_t wanted = MAX_OF(size, place->segment_size);
+        Segment *segment = store->spare ? TAKE_PTR(store->spare) : store_checkpoint_take_spare(store);
+        bool broken = store->segment && segment_is_broken(store->segment);
+        int r = 0;
+
+        /* After a failure the header has to say what counts of the segments before. */
+        if (segment && (broken || segment_room(segment) < wanted)) {
+                segment_remove(place, segment_number(segment));
+                segment = segment_close(segment);
+        }
+
+        if (!segment)
+                r = segment_create(place->descriptor, place->directory, place->name,
+                                   atomic_fetch_add(&place->last_number, 1) + 1, wanted, store->committed + 1,
+                                   &segment, failure);
+        if (r < 0)
+                return r;
+
+        if (segment_ranges_add(&store->ranges, segment_number(segment)) < 0) {
+                segment_close(segment);
+                return failure_no_memory(failure);
+        }
+
+        segment_close(store->segment);
+        store->segment = segment;
+        atomic_store(&place->newest, segment_number(segment));
+        return 0;
+}
+
+void store_change_table(Store *store, Table *table) {
+        table_close(store->retired);
+        store->retired = store->table;
+        store->table = table;
+}
+
+int store_tell_current(Store *store, Failure *failure) {
+        Current current = store->current;
+        int r;
+
+        current.durable = store->committed;
+        r = store_place_write_current(store->place, &current, failure);
+        if (r >= 0)
+                store->current = current;
+
+        return r;
+}
+
+/* After a bulk load whose end is not known NAME.current is written anew: what is committed from here on stands on the
+ * file that it names. */
+int store_end_doubt(Store *store, Failure *failure) {
+        int r;
+
+        if (!store->doubtful)
                 return 0;
 
-        /* The copy first: if that fails, the log has nothing to take back. */
-        r = apply_entry(key, value, store, failure);
+        store->current.idle_clean = false;
+        r = store_tell_current(store, failure);
         if (r >= 0)
-                r = store_log_append(store->log, key, value, failure);
-        if (r < 0)
-                store_drop_work(store);
+                store->doubtful = false;
 
         return r;
 }
 
-int store_put(Store *store, const char *key, Span value, Failure *failure) {
-        return store_change(store, key, &value, failure);
-}
-
-int store_delete(Store *store, const char *key, Failure *failure) {
-        return store_change(store, key, NULL, failure);
-}
-
-typedef struct KeysOnly {
-        TableEach each;
-        void *userdata;
-} KeysOnly;
-
-static int each_but_generation(const char *key, void *userdata, Failure *failure) {
-        KeysOnly *keys = userdata;
-
-        return key[0] == '.' ? 0 : keys->each(key, keys->userdata, failure);
-}
-
-int store_each(Store *store, TableEach each, void *userdata, Failure *failure) {
-        KeysOnly keys = { .each = each, .userdata = userdata };
-        Table *table;
+/* A segment with room for the frames, of which NAME.current tells. While a checkpoint runs that file is the checkpoint's
+ * to write, which tells of the segment at its own end. */
+static int store_take_segment(Store *store, Failure *failure) {
         int r;
 
-        r = store_table(store, &table, failure);
-        if (r < 0)
-                return r;
+        if (!store->segment || segment_room(store->segment) < store->frames.size) {
+                r = store_rotate(store, store->frames.size, failure);
+                if (r < 0)
+                        return r;
+        }
 
-        return table_each(table, each_but_generation, &keys, failure);
+        if (store_checkpoint_runs(store) || store->current.newest == segment_number(store->segment))
+                return 0;
+
+        return store_tell_current(store, failure);
 }
 
-bool store_must_settle(const Store *store) {
-        return store->work && (store->dirty || store_log_size(store->log) >
-                                                       MAX_OF((uint64_t) LOG_SIZE_MIN, store->base_size / 2));
-}
-
-void store_settle(Store *store) {
-        if (store_must_settle(store))
-                (void) store_checkpoint(store, NULL);
-}
-
-int store_snapshot(Store *store, Table **ret, Failure *failure) {
-        Table *table;
+static int store_append(Store *store, Failure *failure) {
         int r;
 
-        r = store_table(store, &table, failure);
+        r = store_end_doubt(store, failure);
         if (r >= 0)
-                r = store_checkpoint(store, failure);
+                r = store_take_segment(store, failure);
         if (r < 0)
                 return r;
 
-        /* No change is ever written into this file; a later checkpoint only takes its name away. */
-        return table_open(store->base_path, TABLE_READ, ret, failure);
+        if (layer_reserve(store->active, store->pending) < 0)
+                return failure_no_memory(failure);
+
+        segment_finish_frames(store->segment, &store->frames, store->committed);
+        return segment_append(store->segment, bytes_span(&store->frames), failure);
 }
 
-int store_bulk_begin(Store *store, Failure *failure) {
-        Table *table;
+static void store_undo(Store *store) {
+        layer_clear(store->pending);
+        bytes_clear(&store->frames);
+        store->sequence = store->committed;
+        store->pending_count = store->count;
+}
+
+static void store_accept(Store *store) {
+        SegmentRange *range = &store->ranges.items[store->ranges.count - 1];
+
+        if (range->last == 0)
+                range->first = store->committed + 1;
+
+        range->last = store->committed = store->sequence;
+        store->count = store->pending_count;
+        if (store->bulk)
+                store_bulk_note(store->bulk, store->pending);
+
+        layer_move(store->active, store->pending);
+        bytes_clear(&store->frames);
+}
+
+int store_commit(Store *store, Failure *failure) {
         int r;
 
-        /* With an empty log the copy can be thrown away and the state before it is still there. */
-        r = store_table(store, &table, failure);
-        if (r >= 0)
-                r = store_checkpoint(store, failure);
-        if (r < 0)
+        (void) store_checkpoint_end(store, false, NULL);
+        if (store->frames.size == 0)
+                return 0;
+
+        r = store_append(store, failure);
+        if (r < 0) {
+                store_undo(store);
+                store_leave_broken(store);
                 return r;
+        }
 
-        return store_make_work(store, failure);
+        store_accept(store);
+        if (layer_size(store->active) >= MAX_OF(store->place->segment_size, store->retry_size))
+                (void) store_checkpoint_begin(store, NULL);
+
+        return 0;
 }
 
-int store_bulk_put(Store *store, const char *key, Span value, Failure *failure) {
-        return apply_entry(key, &value, store, failure);
-}
-
-int store_bulk_commit(Store *store, Failure *failure) {
+int store_checkpoint(Store *store, Failure *failure) {
         int r;
 
-        r = store_checkpoint(store, failure);
-        if (r < 0 && store->work)
-                store_bulk_abandon(store);
-
-        return r;
-}
-
-void store_bulk_abandon(Store *store) {
-        uint64_t count;
-
-        store_drop_work(store);
-        if (store->base && table_count(store->base, &count, NULL) >= 0)
-                store->count = count - 1;
+        store_undo(store);
+        (void) store_checkpoint_end(store, true, NULL);
+        r = store_checkpoint_begin(store, failure);
+        return r < 0 ? r : store_checkpoint_end(store, true, failure);
 }

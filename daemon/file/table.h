@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One GDBM file, with this project's failures instead of GDBM's error numbers. It knows nothing of
- * crashes: what may be written when, is store.h's business. Not thread-safe; every function blocks. */
+/* One GDBM file of a store (FORMAT.md): values with checks, with this project's failures instead of GDBM's error
+ * numbers. It knows nothing of crashes: what may be written when, is store-private.h's business. Not thread-safe;
+ * every function blocks. */
 #ifndef ICREISSUE_FILE_TABLE_H
 #define ICREISSUE_FILE_TABLE_H
 
@@ -15,40 +16,50 @@ typedef enum TableMode {
         TABLE_CREATE, /* exclusive, emptied, mode 0600 */
 } TableMode;
 
-/* All failures are STORE_FAILED, or NO_MEMORY; they name the file and say what to do. GDBM never ends the
- * process. */
-int table_open(const char *path, TableMode mode, Table **ret, Failure *failure);
+/* What "@store" says. Kept up to date in memory by table_put() and table_delete(), and written by table_finish(). */
+typedef struct TableState {
+        uint64_t applied; /* sequence number */
+        uint64_t keys;
+        uint64_t digest;
+} TableState;
 
-/* The same on a descriptor, which is taken over, also on failure. path is only for messages. */
-int table_open_descriptor(int descriptor, const char *path, TableMode mode, Table **ret, Failure *failure);
+/* All failures are STORE_FAILED, or NO_MEMORY; they name the file and say what to do. GDBM never ends the process.
+ * Reads "@store", unless the file is created. `large`: a bulk load, which gets a larger cache. */
+int table_open(const char *path, TableMode mode, bool large, Table **ret, Failure *failure);
 
 /* Releases without a word. What was written may not be on the disk. */
 Table *table_close(Table *table);
 DEFINE_CLEANUP(Table *, table_close)
 
-/* Syncs, then releases; the table is gone in either case, but only with 0 is everything on the disk. */
-int table_finish(Table *table, Failure *failure);
+const TableState *table_state(const Table *table);
 
-/* Replaces what ret holds. -ENOENT, with no failure set, where the key is not there. */
+/* Writes "@store" with this sequence number and syncs; the table stays open. */
+int table_sync(Table *table, uint64_t applied, Failure *failure);
+
+/* Replaces what ret holds. -ENOENT, with no failure set, where the key is not there. A value with a wrong check is
+ * STORE_FAILED. */
 int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure);
-bool table_contains(Table *table, const char *key);
+
+/* 1 or 0; no check is made. */
+int table_contains(Table *table, const char *key, Failure *failure);
 
 /* Puts or replaces. */
 int table_put(Table *table, const char *key, Span value, Failure *failure);
 
-/* Removes; -ENOENT, with no failure set, where the key is not there. */
+/* Removes; a key that is not there is no failure. */
 int table_delete(Table *table, const char *key, Failure *failure);
 
-/* Overwrites the value of a key with as many zeros, in its place, so that replacing or removing it leaves
- * none of it in the file's free space. A key that is not there is no failure. */
-int table_wipe(Table *table, const char *key, Failure *failure);
-
-/* The number of keys. */
-int table_count(Table *table, uint64_t *ret, Failure *failure);
-
-/* Calls `each` with every key, in GDBM's order; the table must not be changed meanwhile. Stops at the
+/* Calls `each` with every key but "@store", in GDBM's order; the table must not be changed meanwhile. Stops at the
  * first negative return, and returns it. */
 typedef int (*TableEach)(const char *key, void *userdata, Failure *failure);
 int table_each(Table *table, TableEach each, void *userdata, Failure *failure);
+
+/* Reads all of it and holds it against its checks, number of keys and digest. progress (0..1) may be NULL. */
+typedef int (*TableProgress)(double progress, void *userdata, Failure *failure);
+int table_verify(Table *table, TableProgress progress, void *userdata, Failure *failure);
+
+/* GDBM's own hash (gdbm 1.23, hash.c): buckets lie in the order of its leading bits, so a load in this order
+ * touches each bucket once. */
+uint32_t table_hash(const char *key);
 
 #endif

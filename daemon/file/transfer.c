@@ -128,11 +128,9 @@ void transfer_free(Transfer *transfer) {
         sd_event_source_disable_unref(transfer->reaper);
         transfer_close_descriptor(transfer);
         cleanup_close(&transfer->cancel_event);
-        table_close(transfer->staging);
-        table_close(transfer->snapshot);
+        import_free(transfer->import);
+        export_free(transfer->export);
         failure_done(&transfer->failure);
-        free(transfer->station);
-        free(transfer->type);
         free(transfer);
 }
 
@@ -160,9 +158,10 @@ static void transfer_finish(Transfer *transfer) {
 
 static void step_run(void *userdata) {
         Transfer *transfer = userdata;
+        bool always = transfer->step->always;
         int r;
 
-        r = transfer_check_cancelled(transfer, &transfer->failure);
+        r = always ? 0 : transfer_check_cancelled(transfer, &transfer->failure);
         if (r >= 0)
                 r = transfer->step->run(transfer, &transfer->failure);
         if (r < 0 && !failure_is_set(&transfer->failure))
@@ -171,21 +170,41 @@ static void step_run(void *userdata) {
 
 static int transfer_submit(Transfer *transfer);
 
-/* Begins the step after the one that has ended; false where there is none. Once it has begun, the
- * transfer's failure and figures are the other thread's. */
+/* The step after the one that has ended; NULL where there is none. */
+static const TransferStep *transfer_next(const Transfer *transfer) {
+        const TransferStep *step = transfer->step->next;
+        bool ended = failure_is_set(&transfer->failure) || transfer->complete;
+
+        while (step && ended && !(step->always && step->always(transfer)))
+                step = step->next;
+
+        return step;
+}
+
+/* Begins the next step; false where there is none. Once it has begun, the transfer's failure and figures are the
+ * other thread's. */
 static bool transfer_go_on(Transfer *transfer) {
-        transfer->step = failure_is_set(&transfer->failure) ? NULL : transfer->step->next;
+        if (transfer->closing && transfer->step->next)
+                failure_set(&transfer->failure, FAILURE_CANCELLED, "The service is stopping.");
+
+        transfer->step = transfer_next(transfer);
         if (!transfer->step)
                 return false;
 
-        if (transfer->closing)
-                failure_set(&transfer->failure, FAILURE_CANCELLED, "The service is stopping.");
-        else if (transfer_submit(transfer) >= 0)
+        if (transfer_submit(transfer) >= 0)
                 return true;
-        else
-                failure_no_memory(&transfer->failure);
 
+        failure_no_memory(&transfer->failure);
         return false;
+}
+
+static void transfer_tell_count(Transfer *transfer) {
+        if (transfer->renewed)
+                issuance_file_renewed(transfer->file, transfer->total - 1);
+        else if (transfer->total > 0)
+                transfer->file->count = transfer->total - 1;
+
+        transfer->renewed = false;
 }
 
 static void step_done(void *userdata) {
@@ -193,8 +212,8 @@ static void step_done(void *userdata) {
         IssuanceFile *file = transfer->file;
         bool on_store = transfer->step->on_store;
 
-        if (on_store && transfer->total > 0)
-                file->count = transfer->total - 1;
+        if (on_store && !failure_is_set(&transfer->failure))
+                transfer_tell_count(transfer);
 
         if (!transfer_go_on(transfer)) {
                 transfer_finish(transfer);
@@ -206,19 +225,29 @@ static void step_done(void *userdata) {
                 issuance_file_unref(file);
 }
 
-static int transfer_submit(Transfer *transfer) {
-        bool on_store = transfer->step->on_store;
+static int transfer_submit_on_store(Transfer *transfer) {
+        const StoreTask task = {
+                .run = step_run,
+                .done = step_done,
+                .failure = &transfer->failure,
+                .store = transfer->file->store,
+                .userdata = transfer,
+                .alone = transfer->step->alone,
+        };
         int r;
 
-        r = worker_submit(on_store ? transfer->file->worker : transfer->worker, step_run, step_done,
-                          transfer);
-        if (r < 0)
-                return r;
-
-        if (on_store)
+        r = store_thread_submit(transfer->file->thread, &task);
+        if (r >= 0)
                 issuance_file_ref(transfer->file);
 
-        return 0;
+        return r;
+}
+
+static int transfer_submit(Transfer *transfer) {
+        if (transfer->step->on_store)
+                return transfer_submit_on_store(transfer);
+
+        return worker_submit(transfer->worker, step_run, step_done, transfer);
 }
 
 int transfer_begin(Transfer *transfer, const TransferStep *step) {
@@ -271,8 +300,8 @@ void transfer_tell(Transfer *transfer, double progress) {
                 return;
 
         *posted = (Posted){ .transfer = transfer, .records = transfer->records, .progress = progress };
-        if (worker_post(transfer->step->on_store ? transfer->file->worker : transfer->worker, deliver_news,
-                        posted) < 0)
+        if ((transfer->step->on_store ? store_thread_post(transfer->file->thread, deliver_news, posted)
+                                      : worker_post(transfer->worker, deliver_news, posted)) < 0)
                 free(posted);
 }
 
@@ -287,6 +316,12 @@ static int transfer_wait(Transfer *transfer, short events, Failure *failure) {
                 return failure_set_errno(failure, FAILURE_STORE_FAILED, errno, "The transfer cannot wait");
 
         return transfer_check_cancelled(transfer, failure);
+}
+
+bool transfer_is_ready(const Transfer *transfer) {
+        struct pollfd waited = { .fd = transfer->descriptor, .events = POLLIN };
+
+        return transfer->is_regular || poll(&waited, 1, 0) != 0;
 }
 
 ssize_t transfer_read(Transfer *transfer, void *buffer, size_t size, Failure *failure) {

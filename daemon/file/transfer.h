@@ -7,12 +7,19 @@
 
 #include <stdatomic.h>
 
+#include "base/worker.h"
 #include "file/issuance-internal.h"
 
-/* One step: `run` on the worker's or the store's thread, then `next` on the main thread, which begins
- * another step or ends the transfer. A step whose failure is set is not followed by `next`. */
+typedef struct Import Import;
+typedef struct Export Export;
+
+/* One step: `run` on the worker's or the store's thread, then `next` on the main thread, which begins another step
+ * or ends the transfer. After a failure, a cancel, or `complete`, only steps follow for which `always` is there and
+ * true: these tidy up. */
 typedef struct TransferStep {
         bool on_store;
+        bool alone; /* on the store thread: long, or with nothing uncommitted */
+        bool (*always)(const Transfer *transfer);
         int (*run)(Transfer *transfer, Failure *failure);
         const struct TransferStep *next;
 } TransferStep;
@@ -43,17 +50,12 @@ struct Transfer {
         uint64_t records;
         double progress;
         uint64_t told_at; /* when the last news were posted, in ms */
-        uint64_t total;   /* records in the file, once it was known */
+        uint64_t total;   /* records in the file + 1; 0: not known */
+        bool complete;    /* nothing is left to do */
+        bool renewed;     /* the store has a whole new content */
 
-        bool replace; /* import */
-        RecordCheck check;
-        Table *staging;
-        uid_t uid;
-        char *station;
-
-        char *type; /* export */
-        FieldWithheld withheld;
-        Table *snapshot;
+        Import *import; /* one of these two is there */
+        Export *export;
 };
 
 /* A transfer on descriptor, which is taken over in any case. release is called with release_userdata at
@@ -73,6 +75,9 @@ int transfer_check_cancelled(Transfer *transfer, Failure *failure);
 /* From within a step: posts news, a few times a second at most. */
 void transfer_tell(Transfer *transfer, double progress);
 
+/* From within a step on the worker: whether transfer_read() would not wait. */
+bool transfer_is_ready(const Transfer *transfer);
+
 /* From within a step on the worker: at most size bytes; 0 at the end. CANCELLED; INVALID_ARGS for a
  * descriptor that cannot be read. */
 ssize_t transfer_read(Transfer *transfer, void *buffer, size_t size, Failure *failure);
@@ -81,7 +86,8 @@ ssize_t transfer_read(Transfer *transfer, void *buffer, size_t size, Failure *fa
  * written. */
 int transfer_write(Transfer *transfer, Span span, Failure *failure);
 
-/* Cancels all and waits for their workers; those on the store thread end there. */
-void transfers_end(IssuanceFile *file);
+/* Of import.c and export.c, for transfer_free(). */
+Import *import_free(Import *import);
+Export *export_free(Export *export);
 
 #endif

@@ -379,7 +379,7 @@ static void on_requested(const RecordRow *rows, size_t count, const char *next_c
 static int batch_start_requested(Job *batch, JobAnswer done, void *userdata, Failure *failure) {
         BatchStart *start;
 
-        if (!batch->engine->parts.issuance) {
+        if (!centre_is_local(batch->engine->parts.centre)) {
                 failure_set(
                         failure, FAILURE_ACCESS_DENIED,
                         "This station is a branch: which reissues are requested, %s knows. Give the batch its "

@@ -14,6 +14,41 @@ int enrolment_check(const Record *record, void *catalogue, Failure *failure) {
         return profile_check_fields(profile, record->id, record->fields, failure);
 }
 
+static size_t count_fields(const Catalogue *catalogue) {
+        size_t count = 0;
+
+        for (size_t i = 0; i < catalogue_type_count(catalogue); i++)
+                count += profile_field_count(catalogue_profile(catalogue, catalogue_type(catalogue, i)));
+
+        return count;
+}
+
+int job_engine_fields(const Catalogue *catalogue, IssuanceFields **ret) {
+        _cleanup_free_ IssuanceField *rows = new0(IssuanceField, count_fields(catalogue) + 1);
+        size_t count = 0;
+
+        if (!rows)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < catalogue_type_count(catalogue); i++) {
+                const char *type = catalogue_type(catalogue, i);
+                const Profile *profile = catalogue_profile(catalogue, type);
+
+                for (size_t k = 0; k < profile_field_count(profile); k++) {
+                        const char *name = profile_field_name(profile, k);
+
+                        rows[count++] = (IssuanceField){
+                                .type = type,
+                                .name = name,
+                                .secret = profile_field_is_secret(profile, name),
+                                .indexed = profile_field_is_indexed(profile, name),
+                        };
+                }
+        }
+
+        return issuance_fields_new(rows, count, ret);
+}
+
 int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done,
                           void *userdata, Failure *failure) {
         _cleanup_(record_freep) Record *record = NULL;

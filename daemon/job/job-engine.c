@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* All jobs: their list, their journal in the reissuing file, their start, end and leave, the load after a restart, and
- * parking before the daemon stops. What a job does in a state is card-job.c, batch.c and transfer-job.c. */
+ * parking before the daemon stops. What a job does in a state is card-job.c, batch.c and background.c. */
 #include "job/job-engine.h"
 
 #include <inttypes.h>
@@ -146,6 +146,8 @@ static void journal_then(Job *job, void (*then)(Job *job)) {
                 batch_run(job);
         else if (job->issue && stop)
                 card_issue_cancel(job->issue);
+        else if (job_is_background(job) && !job_is_finished(job) && !job->engine->parking)
+                background_begin(job);
         else if (job->cancel_wanted && job->state != JOB_RECORDING && !job_is_finished(job))
                 job_dispatch(job, EVENT_CANCEL);
         else if (then && (!job->engine->parking || job_is_finished(job)))
@@ -374,18 +376,15 @@ static void job_log_end(const Job *job) {
                           job_kind_name(job->kind), job_error_message(job));
 }
 
-static void job_advise_end(Job *job) {
-        bool transfer = job->kind == JOB_IMPORT || job->kind == JOB_EXPORT;
-
+void job_advise_end(Job *job) {
         if (job->kind == JOB_EXTRACTION)
                 job_set_advice(job, "%s", "");
-        else if (job->state == JOB_FAILED && !transfer)
+        else if (job_is_background(job))
+                background_advise_end(job);
+        else if (job->state == JOB_FAILED)
                 job_set_advice(
                         job, "See what went wrong, then begin it anew (icreissuectl job retry %" PRIu64 ").",
                         job->number);
-        else if (job->state == JOB_FAILED)
-                job_set_advice(job, "See what went wrong, then start the %s again with its file.",
-                               job_kind_name(job->kind));
         else if (job->state != JOB_DONE)
                 job_set_advice(job, "%s", "");
         else if (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE)
@@ -453,8 +452,8 @@ int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure) {
                 return extraction_cancel(job, failure);
         if (job->kind == JOB_BATCH)
                 batch_cancel(job);
-        else if (job->transfer)
-                transfer_cancel(job->transfer);
+        else if (background_is_running(job))
+                background_stop(job);
         else if (job->issue && !job->journaling)
                 card_issue_cancel(job->issue);
         else if (!job_is_busy(job))
@@ -488,7 +487,7 @@ static int job_reset(Job *job) {
         job->state = job->kind == JOB_REISSUE && !job->id ? JOB_WAITING_FOR_CARD : JOB_WAITING_FOR_BLANK;
         if (job->kind == JOB_REISSUE && job->id)
                 job->state = JOB_EXTRACTING;
-        if (job->kind == JOB_BATCH)
+        if (job->kind == JOB_BATCH || job_is_background(job))
                 job->state = JOB_RUNNING;
 
         job_set_error(job, NULL);
@@ -515,10 +514,8 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
                                    "Job %" PRIu64 " has not failed; only a failed job can be begun anew.",
                                    job->number);
 
-        if (job->kind == JOB_IMPORT || job->kind == JOB_EXPORT)
-                return failure_set(failure, FAILURE_INVALID_ARGS,
-                                   "The file of job %" PRIu64 " is closed; start the %s again with the file.",
-                                   job->number, job_kind_name(job->kind));
+        if (background_check_retry(job, failure) < 0)
+                return failure_errno(failure->kind);
 
         if (job->parent && job_is_finished(job->parent))
                 return failure_set(failure, FAILURE_INVALID_ARGS,
@@ -549,7 +546,7 @@ void engine_check_parked(JobEngine *engine) {
                 return;
 
         for (Job *job = engine->first; job; job = job->next)
-                if (job->issue || job->inhibiting || job->transfer ||
+                if (job->issue || job->inhibiting || background_is_running(job) ||
                     (job->centre_busy && centre_is_local(engine->parts.centre)))
                         return;
 
@@ -564,8 +561,8 @@ void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *us
         for (Job *job = engine->first; job; job = job->next) {
                 if (job->issue && !job->journaling)
                         card_issue_cancel(job->issue);
-                if (job->transfer)
-                        transfer_cancel(job->transfer);
+                if (background_is_running(job))
+                        background_stop(job);
         }
 
         engine_check_parked(engine);
@@ -621,24 +618,10 @@ static int on_load_result(const char *key, json_t *object, void *userdata, Failu
         return 0;
 }
 
-/* A transfer's descriptor is gone with the process that had it. */
-static void transfer_was_cut(Job *job) {
-        _cleanup_failure_ Failure failure = {};
-
-        failure_set(&failure, FAILURE_CANCELLED,
-                    "The service was stopped during the %s; see the number of records, and start it again.",
-                    job_kind_name(job->kind));
-        job_set_error(job, &failure);
-        job->state = JOB_FAILED;
-        job->finished = time_now_text();
-        job_advise_end(job);
-        job_journal(job, job_expire);
-}
-
 static void engine_resume(JobEngine *engine) {
         for (Job *job = engine->first, *next; job; job = next) {
                 next = job->next;
-                if (!job_is_finished(job))
+                if (!job_is_finished(job) && !background_is_cut(job))
                         log_event(LOG_JOB_RESUMED, &(LogSubject){ .job = job->uuid, .card_type = job->type },
                                   "Job %" PRIu64 " (%s) goes on from %s.", job->number,
                                   job_kind_name(job->kind), job_state_name(job->state));
@@ -650,8 +633,8 @@ static void engine_resume(JobEngine *engine) {
                         extraction_resume(job);
                 else if (job->kind == JOB_BATCH)
                         batch_run(job);
-                else if (job->kind == JOB_IMPORT || job->kind == JOB_EXPORT)
-                        transfer_was_cut(job);
+                else if (job_is_background(job))
+                        background_resume(job);
                 else
                         job_dispatch(job, EVENT_BEGIN);
         }

@@ -103,11 +103,18 @@ int job_engine_batch(JobEngine *engine, const BatchRequest *request, JobAnswer d
                      Failure *failure);
 
 /* The descriptor is taken over, also on failure. */
-int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done,
+int job_engine_import(JobEngine *engine, int descriptor, ImportMode mode, uid_t owner, JobAnswer done,
                       void *userdata, Failure *failure);
-/* type "": all. Secret fields are left out unless `secrets`. */
-int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner,
+/* type "": all. Secret fields are left out, or are there under their seals with `sealed`. */
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool sealed, uid_t owner,
                       JobAnswer done, void *userdata, Failure *failure);
+
+/* The care of both files: check, backup (into an open directory, which is taken over, also on failure), a new key.
+ * TOO_MANY_JOBS while another one of the same kind is open. */
+int job_engine_check(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+int job_engine_backup(JobEngine *engine, int directory, uid_t owner, JobAnswer done, void *userdata,
+                      Failure *failure);
+int job_engine_rotate_key(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
 
 /* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
 Job *job_engine_next(JobEngine *engine, Job *job);
@@ -121,6 +128,10 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure);
 /* Batches only: no further card is begun, until resumed. */
 int job_pause(Job *job, JobAnswer done, void *userdata, Failure *failure);
 int job_resume(Job *job, JobAnswer done, void *userdata, Failure *failure);
+
+/* What the issuance file must know of the catalogue's card types: which fields are secret, which are indexed. Returns 0 or
+ * -ENOMEM. */
+int job_engine_fields(const Catalogue *catalogue, IssuanceFields **ret);
 
 /* PutRecord: holds the record against its type's profile, then puts it. `object` is the record's JSON. */
 int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *actor, RecordDone done,

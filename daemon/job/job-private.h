@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "card/card-issue.h"
+#include "file/care.h"
 #include "job/job-engine.h"
 
 /* What can happen to a card job; transitions.c says what follows. */
@@ -109,11 +110,14 @@ struct Job {
         bool requested;
         bool child_beginning; /* the next child is being made durable */
 
-        /* import, export */
+        /* background jobs: import, export, care of the stores */
         Transfer *transfer;
+        Care *care;
         int descriptor; /* until it begins; -1 */
-        bool replace, secrets;
-        uint64_t transferred; /* records so far */
+        ImportMode mode;
+        bool sealed;
+        uint64_t tally; /* records so far */
+        char *closing;  /* the advice once it is done; NULL: none */
 
         /* extraction */
         char *branch;      /* whose it is; NULL: no extraction */
@@ -212,6 +216,8 @@ int job_set_timer(Job *job, unsigned seconds, sd_event_time_handler_t function, 
 unsigned retry_delay(unsigned tries);
 /* Stores a new job and answers; then it begins (then NULL: with EVENT_BEGIN). The job is taken over. */
 int job_begin(Job *job, JobAnswer done, void *userdata, void (*then)(Job *job), Failure *failure);
+/* The last but one: what the person at the desk should do now that it has ended. */
+void job_advise_end(Job *job);
 /* The last step of every job: what happens when its state has become done, failed or cancelled. */
 void job_finish(Job *job);
 /* Takes the job off the bus and out of the reissuing file, and frees it. */
@@ -298,6 +304,35 @@ int extraction_accept(Job *job, Failure *failure);
 /* What the reissuing file says of a branch. */
 int ledger_load(JobEngine *engine, const char *branch, const json_t *object, Failure *failure);
 void ledgers_free(JobEngine *engine);
+
+/* --- background.c: jobs that need nobody: imports, exports, care of the stores --- */
+
+bool job_is_background(const Job *job);
+/* Whether its work is under way in another thread. */
+bool background_is_running(const Job *job);
+/* Stores a new job and answers, then begins it. The job is taken over. */
+int background_start(JobEngine *engine, Job *job, JobAnswer done, void *userdata, Failure *failure);
+/* Begins its work; again after a retry, and after a restart for one that goes on by itself. */
+void background_begin(Job *job);
+/* How its work has ended. */
+void background_end(Job *job, const Failure *failure);
+/* Asks its work to stop; its end is told as ever. */
+void background_stop(Job *job);
+/* Whether a restart ends it. */
+bool background_is_cut(const Job *job);
+/* Found open after a restart: it goes on, or has failed. */
+void background_resume(Job *job);
+/* INVALID_ARGS where it cannot be begun anew by itself. */
+int background_check_retry(const Job *job, Failure *failure);
+/* What to do once it has failed, or is done. */
+void background_advise_end(Job *job);
+/* What Describe calls the number of its records. Static. */
+const char *background_tally_name(JobKind kind);
+
+/* --- transfer-job.c, care-job.c: what it begins --- */
+
+int transfer_job_begin(Job *job, Failure *failure);
+int care_job_begin(Job *job, Failure *failure);
 
 /* --- automatic.c: automatic mode --- */
 

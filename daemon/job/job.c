@@ -9,8 +9,9 @@
 #include "job/job-private.h"
 
 static const char *const kind_names[_JOB_KIND_MAX] = {
-        [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",   [JOB_BATCH] = "batch",
-        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export", [JOB_EXTRACTION] = "extraction",
+        [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",           [JOB_BATCH] = "batch",
+        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export",         [JOB_CHECK] = "check",
+        [JOB_BACKUP] = "backup",   [JOB_ROTATE_KEY] = "rotate-key", [JOB_EXTRACTION] = "extraction",
 };
 
 static const char *const state_names[_JOB_STATE_MAX] = {
@@ -64,6 +65,9 @@ Job *job_free(Job *job) {
         if (!job)
                 return NULL;
 
+        if (job->care)
+                care_abandon(job->care);
+
         sd_event_source_disable_unref(job->timer);
         cleanup_close(&job->descriptor);
         batch_records_free(job);
@@ -83,6 +87,7 @@ Job *job_free(Job *job) {
         free(job->source);
         free(job->target);
         free(job->reason);
+        free(job->closing);
         free(job->type);
         free(job->id);
         free(job->old_serial);
@@ -331,8 +336,9 @@ json_t *job_describe(const Job *job) {
         if (job->parent_number)
                 json_object_set_new(object, "batch", json_integer((json_int_t) job->parent_number));
 
-        if (job->kind == JOB_IMPORT || job->kind == JOB_EXPORT)
-                json_object_set_new(object, "transferred", json_integer((json_int_t) job->transferred));
+        if (job_is_background(job))
+                json_object_set_new(object, background_tally_name(job->kind),
+                                    json_integer((json_int_t) job->tally));
 
         if (job->kind == JOB_BATCH) {
                 json_object_set_new(object, "records", describe_records(job));

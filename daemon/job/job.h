@@ -17,6 +17,9 @@ typedef enum JobKind {
         JOB_BATCH,
         JOB_IMPORT,
         JOB_EXPORT,
+        JOB_CHECK, /* care of the stores */
+        JOB_BACKUP,
+        JOB_ROTATE_KEY,
         JOB_EXTRACTION, /* at a centre: what stands for a card that a branch makes */
         _JOB_KIND_MAX,
 } JobKind;
@@ -29,7 +32,7 @@ typedef enum JobState {
         JOB_WRITING,
         JOB_VERIFYING,
         JOB_RECORDING, /* the centre is being told that a card was verified */
-        JOB_RUNNING,   /* batch, import, export: under way */
+        JOB_RUNNING,   /* batch, import, export, care of the stores: under way */
         JOB_PAUSED,    /* batch */
         JOB_DONE,
         JOB_FAILED,

@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Imports and exports as jobs: progress, end, cancel. The work is the issuance file's. */
+/* Imports and exports as jobs. The work is the issuance file's. */
 #include <inttypes.h>
 
 #include "job/job-private.h"
 
-static void transfer_end(Job *job, const Failure *failure) {
-        job->transfer = NULL;
-        if (!failure_is_set(failure))
-                job->state = JOB_DONE;
-        else
-                job->state =
-                        failure->kind == FAILURE_CANCELLED && job->cancel_wanted ? JOB_CANCELLED : JOB_FAILED;
-
-        job_set_error(job, failure);
-        job->finished = time_now_text();
-        log_event(LOG_TRANSFER, &(LogSubject){ .job = job->uuid, .failure = failure },
-                  "Job %" PRIu64 " (%s) has ended after %" PRIu64 " records.", job->number,
-                  job_kind_name(job->kind), job->transferred);
-        job_journal(job, job_finish);
-}
-
 static void on_transfer(const TransferNews *news, void *userdata) {
         Job *job = userdata;
 
-        job->transferred = news->records;
+        job->tally = news->records;
         job->progress = news->progress;
         if (news->finished) {
-                transfer_end(job, news->failure);
+                background_end(job, news->failure);
                 engine_check_parked(job->engine);
                 return;
         }
@@ -45,41 +29,25 @@ static bool is_withheld(const char *type, const char *field, void *catalogue) {
         return !profile || profile_field_is_secret(profile, field);
 }
 
-static void transfer_begin(Job *job) {
+int transfer_job_begin(Job *job, Failure *failure) {
         JobEngine *engine = job->engine;
         IssuanceFile *file = engine->parts.issuance;
         Catalogue *catalogue = catalogue_ref(engine->parts.catalogue);
-        _cleanup_failure_ Failure failure = {};
         Actor actor = job_actor(job);
         int r;
 
-        if (job->cancel_wanted)
-                r = failure_set(&failure, FAILURE_CANCELLED, "It was cancelled before it began.");
-        else if (job->kind == JOB_IMPORT)
-                r = issuance_file_import(file, TAKE_FD(job->descriptor), job->replace, &actor,
-                                         enrolment_check, catalogue, catalogue_drop, on_transfer, job,
-                                         &job->transfer, &failure);
+        if (job->kind == JOB_IMPORT)
+                r = issuance_file_import(file, TAKE_FD(job->descriptor), job->mode, &actor, enrolment_check,
+                                         catalogue, catalogue_drop, on_transfer, job, &job->transfer,
+                                         failure);
         else
                 r = issuance_file_export(file, TAKE_FD(job->descriptor), job->type ? job->type : "",
-                                         job->secrets ? NULL : is_withheld, catalogue, catalogue_drop,
-                                         on_transfer, job, &job->transfer, &failure);
-        if (r < 0) {
+                                         job->sealed, is_withheld, catalogue, catalogue_drop, on_transfer,
+                                         job, &job->transfer, failure);
+        if (r < 0)
                 catalogue_unref(catalogue);
-                transfer_end(job, &failure);
-        }
-}
 
-static int transfer_start(JobEngine *engine, Job *job, JobAnswer done, void *userdata, Failure *failure) {
-        int r;
-
-        r = engine_check_limit(engine, failure);
-        if (r < 0) {
-                job_free(job);
-                return r;
-        }
-
-        job->state = JOB_RUNNING;
-        return job_begin(job, done, userdata, transfer_begin, failure);
+        return r;
 }
 
 static Job *transfer_new(JobEngine *engine, JobKind kind, int descriptor, uid_t owner) {
@@ -93,18 +61,18 @@ static Job *transfer_new(JobEngine *engine, JobKind kind, int descriptor, uid_t 
         return job;
 }
 
-int job_engine_import(JobEngine *engine, int descriptor, bool replace, uid_t owner, JobAnswer done,
+int job_engine_import(JobEngine *engine, int descriptor, ImportMode mode, uid_t owner, JobAnswer done,
                       void *userdata, Failure *failure) {
         Job *job = transfer_new(engine, JOB_IMPORT, descriptor, owner);
 
         if (!job)
                 return failure_no_memory(failure);
 
-        job->replace = replace;
-        return transfer_start(engine, job, done, userdata, failure);
+        job->mode = mode;
+        return background_start(engine, job, done, userdata, failure);
 }
 
-int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool secrets, uid_t owner,
+int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool sealed, uid_t owner,
                       JobAnswer done, void *userdata, Failure *failure) {
         Job *job = transfer_new(engine, JOB_EXPORT, descriptor, owner);
 
@@ -120,6 +88,6 @@ int job_engine_export(JobEngine *engine, int descriptor, const char *type, bool 
                                    type);
         }
 
-        job->secrets = secrets;
-        return transfer_start(engine, job, done, userdata, failure);
+        job->sealed = sealed;
+        return background_start(engine, job, done, userdata, failure);
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/unit/card-fixture.h"
+
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
 static void free_text(char **text) {
@@ -15,9 +17,11 @@ static void free_text(char **text) {
 }
 
 void story_write_transport_code(Desk *desk, const char *code) {
-        char text[64];
+        char text[1024];
 
-        snprintf(text, sizeof(text), "staff-transport: \"%s\"\n", code);
+        /* the first line is the staff badges' */
+        snprintf(text, sizeof(text), "staff-transport: \"%s\"%s", code,
+                 strchr(fixture_key_ring_text(), '\n'));
         desk_write(desk, "config/key-ring.yaml", text);
         if (chmod(desk_path(desk, "config/key-ring.yaml"), 0600) < 0)
                 desk_fail(desk, "key-ring.yaml: %m");
@@ -69,6 +73,47 @@ static const Field fields[] = {
         { "iso7816", "number", "S0000042" },
 };
 
+static void append_list(sd_bus_message *message, const json_t *list) {
+        sd_bus_message_open_container(message, 'v', "as");
+        sd_bus_message_open_container(message, 'a', "s");
+        for (size_t i = 0; i < json_array_size(list); i++)
+                sd_bus_message_append(message, "s", json_string_value(json_array_get(list, i)));
+        sd_bus_message_close_container(message);
+        sd_bus_message_close_container(message);
+}
+
+/* Families have one record each: card-fixture's. */
+static void append_family_fields(sd_bus_message *message, const char *type) {
+        json_t *record = fixture_fields(type), *value;
+        const char *name;
+
+        json_object_foreach(record, name, value) {
+                sd_bus_message_open_container(message, 'e', "sv");
+                sd_bus_message_append(message, "s", name);
+                if (json_is_string(value))
+                        sd_bus_message_append(message, "v", "s", json_string_value(value));
+                else
+                        append_list(message, value);
+                sd_bus_message_close_container(message);
+        }
+
+        json_decref(record);
+}
+
+static void append_fields(sd_bus_message *message, const char *type) {
+        bool found = false;
+
+        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+                if (strcmp(fields[i].type, type) != 0)
+                        continue;
+                sd_bus_message_append(message, "{sv}", fields[i].name, "s", fields[i].value);
+                found = true;
+        }
+
+        if (!found)
+                append_family_fields(message, type);
+}
+
 void story_enrol(Desk *desk, const char *type, const char *id) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -82,9 +127,7 @@ void story_enrol(Desk *desk, const char *type, const char *id) {
         sd_bus_message_append(message, "s", "fields");
         sd_bus_message_open_container(message, 'v', "a{sv}");
         sd_bus_message_open_container(message, 'a', "{sv}");
-        for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-                if (strcmp(fields[i].type, type) == 0)
-                        sd_bus_message_append(message, "{sv}", fields[i].name, "s", fields[i].value);
+        append_fields(message, type);
         sd_bus_message_close_container(message);
         sd_bus_message_close_container(message);
         sd_bus_message_close_container(message);

@@ -91,18 +91,25 @@ START_TEST(records_are_exported_to_their_owner_alone_and_imported_again)
         command_expect(desk, FAILED, COMMAND("record", "export", path)); /* it is there already */
         free(text);
 
-        text = export_to(desk, secret_path, "--secrets");
-        ck_assert_ptr_nonnull(strstr(text, "87654321"));
+        text = export_to(desk, secret_path, "--sealed");
+        ck_assert_ptr_nonnull(strstr(text, "\"sealed\""));
+        ck_assert_ptr_null(strstr(text, "87654321"));
         free(text);
 
         {
                 _command_ twice = command_run(desk, USAGE, NULL, COMMAND("record", "import", secret_path));
-                _command_ again =
-                        command_run(desk, DONE, NULL, COMMAND("record", "import", secret_path, "--replace"));
+                _command_ same = command_run(desk, DONE, NULL,
+                                             COMMAND("record", "import", secret_path, "--mode", "merge"));
+                _command_ again = command_run(desk, DONE, NULL,
+                                              COMMAND("record", "import", secret_path, "--mode", "replace"));
+                _command_ none = command_run(desk, USAGE, NULL,
+                                             COMMAND("record", "import", secret_path, "--mode", "all"));
 
                 command_expect_complaint(twice, "line 1: ");
                 command_expect_complaint(twice, "> See what went wrong, then start the import again");
+                command_expect_output(same, "1 record imported");
                 command_expect_output(again, "1 record imported");
+                command_expect_complaint(none, "mode must be \"add\", \"merge\" or \"replace\"");
                 command_expect_no_secret(twice);
                 command_expect_no_secret(again);
         }

@@ -162,28 +162,37 @@ END_TEST
 
 /* --- import and export --- */
 
-static char *import_fd(Desk *desk, int descriptor) {
+/* mode "": none is given. */
+static char *import_fd(Desk *desk, int descriptor, const char *mode) {
         sd_bus_message *reply = NULL;
         const char *path;
         char *job;
 
-        desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", descriptor, 0);
+        if (*mode)
+                desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", descriptor, 1, "mode", "s",
+                          mode);
+        else
+                desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", descriptor, 0);
         sd_bus_message_read(reply, "o", &path);
         job = strdup(path);
         sd_bus_message_unref(reply);
         return job;
 }
 
-static char *import_text(Desk *desk, const char *text) {
+static char *import_text_as(Desk *desk, const char *text, const char *mode) {
         char *job;
         int descriptor;
 
         desk_write(desk, "import.jsonl", text);
         descriptor = open(desk_path(desk, "import.jsonl"), O_RDONLY | O_CLOEXEC);
         ck_assert_int_ge(descriptor, 0);
-        job = import_fd(desk, descriptor);
+        job = import_fd(desk, descriptor, mode);
         close(descriptor);
         return job;
+}
+
+static char *import_text(Desk *desk, const char *text) {
+        return import_text_as(desk, text, "");
 }
 
 #define RECORD(id) \
@@ -220,6 +229,38 @@ START_TEST(an_import_is_all_or_nothing_and_names_the_line)
 }
 END_TEST
 
+#define COUNTED(id, count) \
+        "{\"type\":\"iso7816\",\"id\":\"" id "\",\"flag\":\"issued\",\"count\":" count \
+        ",\"fields\":{\"holder\":\"Q. R.\",\"number\":\"S0000001\"}}\n"
+
+static void import_ends(Desk *desk, const char *text, const char *mode, const char *state) {
+        char *job = import_text_as(desk, text, mode);
+
+        story_expect_state(desk, job, "done|failed|cancelled", state);
+        free(job);
+}
+
+START_TEST(the_mode_of_an_import_says_what_happens_to_records_that_are_there)
+{
+        Desk *desk = story_open(1);
+        char *count;
+
+        import_ends(desk, COUNTED("00000001", "2") COUNTED("00000002", "2"), "add", "done");
+        import_ends(desk, COUNTED("00000001", "3"), "add", "failed");
+        import_ends(desk, COUNTED("00000001", "1"), "merge", "failed");
+        import_ends(desk, COUNTED("00000001", "3") COUNTED("00000002", "2"), "merge", "done");
+        story_expect_record(desk, "iso7816", "00000001", "issued", 3);
+        import_ends(desk, COUNTED("00000003", "7"), "replace", "done");
+        story_expect_record(desk, "iso7816", "00000003", "issued", 7);
+        count = desk_property(desk, DESK_ROOT_PATH, DESK_INTERFACE, "RecordCount");
+        ck_assert_str_eq(count, "1");
+        free(count);
+        free(desk_call_refused(desk, desk_bus(desk), "org.freedesktop.DBus.Error.InvalidArgs",
+                               "ImportRecords", "ha{sv}", STDIN_FILENO, 1, "mode", "s", "all"));
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets)
 {
         Desk *desk = story_open(1);
@@ -230,11 +271,11 @@ START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets)
         ssize_t size;
 
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, "A1A1A1A1A1A1A1A1");
-        for (int secrets = 0; secrets < 2; secrets++) {
+        for (int sealed = 0; sealed < 2; sealed++) {
                 descriptor =
                         open(desk_path(desk, "export.jsonl"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-                desk_call(desk, desk_bus(desk), &reply, "ExportRecords", "ha{sv}", descriptor, 1, "secrets",
-                          "b", secrets);
+                desk_call(desk, desk_bus(desk), &reply, "ExportRecords", "ha{sv}", descriptor, 1, "sealed",
+                          "b", sealed);
                 sd_bus_message_read(reply, "o", &path);
                 job = strdup(path);
                 reply = sd_bus_message_unref(reply);
@@ -243,7 +284,8 @@ START_TEST(what_is_exported_can_be_imported_elsewhere_with_its_secrets)
                 ck_assert_int_gt(size, 0);
                 text[size] = '\0';
                 ck_assert_ptr_nonnull(strstr(text, STORY_ID));
-                ck_assert(!strstr(text, "00112233445566778899AABBCCDDEEFF") == !secrets);
+                ck_assert_ptr_null(strstr(text, "00112233445566778899AABBCCDDEEFF"));
+                ck_assert(!strstr(text, "\"sealed\"") == !sealed);
                 close(descriptor);
                 free(job);
         }
@@ -265,7 +307,7 @@ START_TEST(an_import_from_a_pipe_that_never_ends_can_be_cancelled_and_blocks_nob
         char *job;
 
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-        job = import_fd(desk, ends[0]);
+        job = import_fd(desk, ends[0], "");
         close(ends[0]);
         ck_assert_int_gt(write(ends[1], RECORD("00000001"), sizeof(RECORD("00000001")) - 1), 0);
         story_wait_state(desk, job, "running");
@@ -337,6 +379,7 @@ int main(void) {
                 the_card_is_lost_and_the_person_is_found_by_name,
                 a_listing_in_pages_shows_every_record_once,
                 an_import_is_all_or_nothing_and_names_the_line,
+                the_mode_of_an_import_says_what_happens_to_records_that_are_there,
                 what_is_exported_can_be_imported_elsewhere_with_its_secrets,
                 an_import_from_a_pipe_that_never_ends_can_be_cancelled_and_blocks_nobody,
                 an_export_into_a_closed_pipe_fails_and_the_daemon_lives,

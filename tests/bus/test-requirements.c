@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/unit/card-fixture.h"
+
 #define OLD_SERIAL "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL "B2B2B2B2B2B2B2B2"
 
@@ -105,12 +107,34 @@ START_TEST(R3_R15_the_type_that_was_read_chooses_the_id_commands_by_the_correlat
 }
 END_TEST
 
+/* The shipped correlation table without its row for staff-v1. */
+static const char *without_v1(const char *cards, char *text, size_t size) {
+        char path[4096], line[256];
+        size_t length = 0;
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s/correlation.yaml", cards);
+        file = fopen(path, "re");
+        ck_assert_ptr_nonnull(file);
+        text[0] = '\0';
+        while (fgets(line, sizeof(line), file)) {
+                if (strncmp(line, STORY_V1 ":", strlen(STORY_V1) + 1) == 0)
+                        continue;
+                ck_assert_uint_lt(length + strlen(line), size);
+                length += (size_t) sprintf(text + length, "%s", line);
+        }
+
+        fclose(file);
+        return text;
+}
+
 START_TEST(R3_without_its_row_in_the_correlation_table_the_type_is_unknown)
 {
         Desk *desk = story_open_closed(1);
-        char *message;
+        char *message, text[4096];
 
-        desk_write(desk, "config/correlation.yaml", "staff-v2: staff-v2\niso7816: iso7816\n");
+        desk_write(desk, "config/correlation.yaml",
+                   without_v1(fixture_cards_directory(), text, sizeof(text)));
         story_start(desk, 1);
         desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, NULL));
         story_wait_reader(desk, 0, "unknown");

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "family.h"
 
 typedef Status (*CommandFunction)(Card *card, const Command *command, Response *response);
 
@@ -54,6 +55,11 @@ void card_reset(Card *card) {
         card->chaining = false;
         card->chain_length = 0;
         waiting_drop(card);
+        if (!card->family)
+                return;
+        memset(card->session, 0, card->family->session_size);
+        if (card->family->reset)
+                card->family->reset(card);
 }
 
 void card_free(Card *card) {
@@ -61,6 +67,8 @@ void card_free(Card *card) {
                 return;
         waiting_drop(card);
         file_free(card->master);
+        free(card->kept);
+        free(card->session);
         free(card->path);
         free(card);
 }
@@ -77,6 +85,8 @@ size_t card_atr(const Card *card, uint8_t atr[static CARD_ATR_MAX]) {
         static const uint8_t t1[] = { 0x3B, 0x85, 0x01, 'S', 'T', 'A', 'F', 'F' };
         uint8_t check = 0;
 
+        if (card->family)
+                return card->family->atr(card, atr);
         if (card->manner == MANNER_T0) {
                 memcpy(atr, t0, sizeof(t0));
                 return sizeof(t0);
@@ -151,8 +161,10 @@ static Status wrong_le(size_t there) {
         return (Status) (STATUS_WRONG_LE | (there < 256 ? there : 0));
 }
 
-static Status more_data(size_t waiting) {
-        return (Status) (STATUS_MORE_DATA | (waiting < 256 ? waiting : 0));
+static Status more_data(const Card *card, size_t waiting) {
+        Status status = card->family ? card->family->more_data : (Status) STATUS_MORE_DATA;
+
+        return (Status) (status | (waiting < 256 ? waiting : 0));
 }
 
 static void answer_nothing(Response *response, Status status) {
@@ -190,7 +202,8 @@ static void answer_tpdu(Card *card, const Command *command, Response *response) 
                         return answer_nothing(response, STATUS_NO_MEMORY);
                 memcpy(card->waiting, response->data, response->length);
                 card->waiting_length = response->length;
-                return answer_nothing(response, more_data(card->waiting_length));
+                card->waiting_status = response->status;
+                return answer_nothing(response, more_data(card, card->waiting_length));
         }
         if (command->expected > response->length || (command->expected < response->length && !response->part))
                 return answer_nothing(response, wrong_le(response->length));
@@ -210,7 +223,8 @@ static void get_response(Card *card, const Command *command, Response *response)
         response_append(response, card->waiting, command->expected);
         card->waiting_length -= command->expected;
         memmove(card->waiting, card->waiting + command->expected, card->waiting_length);
-        response->status = card->waiting_length > 0 ? more_data(card->waiting_length) : STATUS_OK;
+        response->status =
+                card->waiting_length > 0 ? more_data(card, card->waiting_length) : card->waiting_status;
 }
 
 void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *response) {
@@ -225,7 +239,7 @@ void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *res
         r = tpdu ? command_parse_tpdu(apdu, length, &command) : command_parse(apdu, length, &command);
         if (r < 0)
                 return answer_nothing(response, STATUS_WRONG_LENGTH);
-        response->status = class_check(command.class);
+        response->status = card->family ? STATUS_OK : class_check(command.class);
         if (response->status != STATUS_OK)
                 return;
 
@@ -233,8 +247,10 @@ void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *res
                 return get_response(card, &command, response);
         waiting_drop(card);
 
-        response->status = run_chained(card, &command, response);
-        if ((response->status & 0xFF00) != 0x9000 && (response->status & 0xFF00) != 0x6200)
+        response->status = card->family ? card->family->run(card, &command, response)
+                                        : run_chained(card, &command, response);
+        if ((response->status & 0xFF00) != 0x9000 && (response->status & 0xFF00) != 0x9100 &&
+            (response->status & 0xFF00) != 0x6200)
                 return answer_nothing(response, response->status);
         if (tpdu)
                 answer_tpdu(card, &command, response);

@@ -46,8 +46,12 @@ typedef struct Flip {
         size_t offset;
 } Flip;
 
+typedef struct Family Family;
+
 typedef struct Card {
-        char *path; /* the file in which it is kept */
+        char *path;           /* the file in which it is kept */
+        const Family *family; /* NULL: a staff badge, of which everything from here on is */
+        void *kept, *session; /* of the family: what it keeps, and what it forgets at a reset */
         char kind[16];
         Manner manner;
         bool terminated;
@@ -67,6 +71,7 @@ typedef struct Card {
         size_t chain_length;
         uint8_t *waiting; /* data for GET RESPONSE */
         size_t waiting_length;
+        Status waiting_status; /* when all of them are fetched */
 
         bool changed; /* something that it keeps has changed since it was saved */
         Flip flip;

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "control.h"
+#include "family.h"
 #include "hex.h"
 #include "plug.h"
 #include "slot.h"
-#include "staff.h"
 #include "state.h"
 
 typedef struct Options {
@@ -54,7 +54,7 @@ static int new_card(const Options *options) {
         } else if (getrandom(serial, sizeof(serial), 0) != (ssize_t) sizeof(serial))
                 return fail("a serial number", errno);
 
-        r = staff_new(options->kind, manner, serial, &card);
+        r = family_blank(options->kind, manner, serial, &card);
         if (r < 0)
                 return fail(options->kind, -r);
         card->path = strdup(options->file);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "family.h"
 #include "hex.h"
 #include "staff.h"
 
@@ -194,17 +195,34 @@ static int card_from_json(const json_t *json, Card *card) {
         return card->master && card->master->kind == FILE_DIRECTORY ? 0 : -EBADMSG;
 }
 
+/* A family's card is one block of memory. */
+static int family_from_json(const json_t *json, Card **ret) {
+        const char *kind = json_string_value(json_object_get(json, "kind"));
+        const char *manner = json_string_value(json_object_get(json, "manner"));
+        const Family *family = kind ? family_find(kind) : NULL;
+        int r;
+
+        if (!family || !manner || member(json, "v", STATE_VERSION, STATE_VERSION) < 0)
+                return -EBADMSG;
+        r = family_card(family, strcmp(manner, "t0") == 0 ? MANNER_T0 : MANNER_T1, ret);
+        return r < 0 ? r : json_to_exactly(json, "kept", (*ret)->kept, family->kept_size);
+}
+
+static int staff_from_json(const json_t *json, Card **ret) {
+        *ret = calloc(1, sizeof(Card));
+        return *ret ? card_from_json(json, *ret) : -ENOMEM;
+}
+
 int state_load(const char *path, Card **ret) {
         json_t *json;
-        Card *card;
+        Card *card = NULL;
         int r;
 
         errno = 0;
         json = json_load_file(path, 0, NULL);
         if (!json)
                 return errno == ENOENT || errno == EACCES ? -errno : -EBADMSG;
-        card = calloc(1, sizeof(Card));
-        r = card ? card_from_json(json, card) : -ENOMEM;
+        r = json_object_get(json, "kept") ? family_from_json(json, &card) : staff_from_json(json, &card);
         json_decref(json);
         if (r == 0) {
                 card->path = strdup(path);
@@ -219,13 +237,21 @@ int state_load(const char *path, Card **ret) {
         return 0;
 }
 
+static json_t *card_to_json(const Card *card) {
+        const char *manner = card->manner == MANNER_T0 ? "t0" : "t1";
+
+        if (card->family)
+                return json_pack("{s:i, s:s, s:s, s:o}", "v", STATE_VERSION, "kind", card->kind, "manner",
+                                 manner, "kept", bytes_to_json(card->kept, card->family->kept_size));
+        return json_pack("{s:i, s:s, s:s, s:b, s:i, s:{s:o, s:i, s:i}, s:o, s:o}", "v", STATE_VERSION, "kind",
+                         card->kind, "manner", manner, "terminated", card->terminated, "memory",
+                         (int) card->memory, "pin", "value", bytes_to_json(card->pin.value, CARD_PIN_LENGTH),
+                         "tries", (int) card->pin.tries, "limit", (int) card->pin.limit, "objects",
+                         objects_to_json(card), "files", file_to_json(card->master));
+}
+
 int state_save(const Card *card) {
-        json_t *json = json_pack("{s:i, s:s, s:s, s:b, s:i, s:{s:o, s:i, s:i}, s:o, s:o}", "v", STATE_VERSION,
-                                 "kind", card->kind, "manner", card->manner == MANNER_T0 ? "t0" : "t1",
-                                 "terminated", card->terminated, "memory", (int) card->memory, "pin", "value",
-                                 bytes_to_json(card->pin.value, CARD_PIN_LENGTH), "tries",
-                                 (int) card->pin.tries, "limit", (int) card->pin.limit, "objects",
-                                 objects_to_json(card), "files", file_to_json(card->master));
+        json_t *json = card_to_json(card);
         char *temporary = NULL;
         int r = 0;
 

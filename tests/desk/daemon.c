@@ -44,7 +44,9 @@ static void assemble_data(Desk *desk) {
 
 /* The key of the desk's files: the same bytes at every start, and never a real one. */
 static void assemble_credentials(Desk *desk) {
-        desk_write(desk, "credentials/issuance-key", "a desk's key is not for real use");
+        desk_write(desk, "credentials/issuance-key",
+                   "# A desk's key is not for real use.\n"
+                   "1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n");
         if (chmod(desk_path(desk, "credentials/issuance-key"), 0400) < 0)
                 desk_fail(desk, "the key: %m");
 }

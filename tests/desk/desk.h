@@ -192,7 +192,7 @@ typedef enum DeskMoment {
         DESK_AFTER,  /* it is, but nobody hears the answer */
 } DeskMoment;
 
-/* A new blank: its file, whose name belongs to the desk. `kind` as in tests/card-sim/staff.h; `serial` is 16
+/* A new blank: its file, whose name belongs to the desk. `kind` as in tests/card-sim/staff.h and family.h; `serial` is 16
  * hexadecimal digits, or NULL. */
 const char *desk_card_new(Desk *desk, const char *kind, DeskManner manner, const char *serial);
 

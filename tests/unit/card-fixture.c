@@ -2,12 +2,35 @@
 /* The shared parts of the tests of card/. */
 #include "card-fixture.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-static const char *const profiles[] = { "staff-v1.yaml", "staff-v2.yaml", "iso7816.yaml" };
+/* What a record of each type has, and the ID that goes with it. The staff badges have more: staff_fields(). */
+static const struct {
+        const char *type, *id, *fields;
+} records[] = {
+        { "iso7816", "I0000017", "{\"holder\": \"Zoe Angstrom\", \"number\": \"S0000042\"}" },
+        { "usim", "89490240001234567894",
+          "{\"imsi\": \"262011234567890\", \"acc\": \"0100\", \"spn\": \"Caf\u00e9 Net\","
+          " \"ki\": \"00112233445566778899AABBCCDDEEFF\", \"opc\": \"F0E1D2C3B4A5968778695A4B3C2D1E0F\"}" },
+        { "sim", "262011234567890",
+          "{\"acc\": \"0100\", \"spn\": \"Caf\u00e9 Net\", \"ki\": \"00112233445566778899AABBCCDDEEFF\"}" },
+        { "mifare-classic", "M0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"image\":"
+          " \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
+        { "ultralight", "T0000017",
+          "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\"}" },
+        { "iso15693", "L0000017",
+          "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
+};
+
+static const char key_ring[] = "staff-transport: \"3132333435363738\"\n"
+                               "usim-adm: \"3132333435363738\"\n"
+                               "sim-adm: \"3132333435363738\"\n"
+                               "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n";
 
 static void must(bool condition, const char *what) {
         if (condition)
@@ -48,6 +71,23 @@ static void fixture_link(const char *directory, const char *place, const char *n
         free(absolute);
 }
 
+/* Every profile of the source tree. */
+static void fixture_link_profiles(const char *directory) {
+        DIR *cards = opendir(fixture_cards_directory());
+        const struct dirent *entry;
+
+        must(cards, "cards: set ICREISSUE_SOURCE");
+        while ((entry = readdir(cards))) {
+                const char *suffix = strrchr(entry->d_name, '.');
+
+                if (suffix && streq(suffix, ".yaml") && !streq(entry->d_name, "type-readout.yaml") &&
+                    !streq(entry->d_name, "correlation.yaml"))
+                        fixture_link(directory, "cards/", entry->d_name);
+        }
+
+        closedir(cards);
+}
+
 char *fixture_directory(void) {
         char path[4096];
         char *directory;
@@ -59,10 +99,8 @@ char *fixture_directory(void) {
 
         fixture_link(directory, "", "type-readout.yaml");
         fixture_link(directory, "", "correlation.yaml");
-        for (size_t i = 0; i < ELEMENTS(profiles); i++)
-                fixture_link(directory, "cards/", profiles[i]);
-
-        fixture_write(directory, "key-ring.yaml", "staff-transport: \"3132333435363738\"\n");
+        fixture_link_profiles(directory);
+        fixture_write(directory, "key-ring.yaml", key_ring);
         return directory;
 }
 
@@ -80,8 +118,10 @@ Catalogue *fixture_catalogue(void) {
         char *directory = fixture_directory();
         _cleanup_failure_ Failure failure = {};
         Catalogue *catalogue = NULL;
+        int r;
 
-        must(catalogue_load("/nonexistent", directory, &catalogue, &failure) == 0, failure_message(&failure));
+        r = catalogue_load("/nonexistent", directory, &catalogue, &failure);
+        must(r == 0, failure_message(&failure));
         fixture_directory_remove(directory);
         return catalogue;
 }
@@ -95,11 +135,8 @@ KeyRing *fixture_key_ring(void) {
         return ring;
 }
 
-json_t *fixture_fields(const char *type) {
+static json_t *staff_fields(const char *type) {
         json_t *fields;
-
-        if (streq(type, "iso7816"))
-                return json_pack("{s:s,s:s}", "holder", "Zoe Angstrom", "number", "S0000042");
 
         fields = json_pack("{s:s,s:s,s:s,s:s,s:s}", "holder", "Zo\u00eb \u00c5ngstr\u00f6m", "number",
                            "S0000042", "expiry", "291231", "access-key", "00112233445566778899AABBCCDDEEFF",
@@ -119,11 +156,30 @@ json_t *fixture_fields(const char *type) {
         return fields;
 }
 
+json_t *fixture_fields(const char *type) {
+        json_t *fields = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(records); i++)
+                if (streq(records[i].type, type))
+                        fields = json_loads(records[i].fields, 0, NULL);
+
+        return fields ? fields : staff_fields(type);
+}
+
 const char *fixture_id(const char *type) {
-        return streq(type, "iso7816") ? "I0000017" : "00420017";
+        for (size_t i = 0; i < ELEMENTS(records); i++)
+                if (streq(records[i].type, type))
+                        return records[i].id;
+
+        return "00420017";
+}
+
+const char *fixture_key_ring_text(void) {
+        return key_ring;
 }
 
 void fixture_facts_done(CardFacts *facts) {
+        reads_done(&facts->reads);
         free(facts->type);
         free(facts->id);
         bytes_done(&facts->serial);

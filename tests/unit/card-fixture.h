@@ -14,7 +14,7 @@
 const char *fixture_cards_directory(void);
 
 /* A folder of its own with cards/, type-readout.yaml and correlation.yaml of the source tree in it, and a key
- * ring with staff-transport; removed by fixture_directory_remove(), which also frees the name. */
+ * ring with the keys of all simulated blanks; removed by fixture_directory_remove(), which also frees the name. */
 char *fixture_directory(void);
 void fixture_directory_remove(char *directory);
 
@@ -29,6 +29,8 @@ KeyRing *fixture_key_ring(void);
 json_t *fixture_fields(const char *type);
 /* The ID that goes with them. */
 const char *fixture_id(const char *type);
+/* The key ring's file. */
+const char *fixture_key_ring_text(void);
 
 /* Releases what readout_card() gave. */
 void fixture_facts_done(CardFacts *facts);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A desk with an issuance file of its own, and its methods as calls that wait for their answer. Its one
- * record under test is staff/00420017; an ID that begins with 0042 may stand in no message. */
+ * record under test is staff/00420017; an ID that begins with 0042 may stand in no message. Field "pin" of type staff is
+ * secret; indexed are "holder" of a, a-b and staff, and "key" of b. */
 #ifndef ICREISSUE_TESTS_ISSUANCE_FIXTURE_H
 #define ICREISSUE_TESTS_ISSUANCE_FIXTURE_H
 
 #include "file-fixture.h"
+#include "key-fixture.h"
 #include "line/centre.h"
 
 static const Actor actor = { .uid = 1000, .station = "desk-1" };
@@ -21,6 +23,8 @@ typedef struct Answer {
 
 typedef struct Desk {
         Place place;
+        SealKeys *keys;
+        IssuanceFields *fields;
         IssuanceFile *file;
 } Desk;
 
@@ -60,11 +64,35 @@ static inline void answer_done(Answer *answer) {
 }
 #define _cleanup_answer_ _cleanup_(answer_done)
 
+static inline IssuanceFields *fields_of(const IssuanceField *rows, size_t count) {
+        IssuanceFields *fields = NULL;
+
+        ck_assert_int_eq(issuance_fields_new(rows, count, &fields), 0);
+        return fields;
+}
+
+static inline IssuanceFields *usual_fields(void) {
+        static const IssuanceField rows[] = {
+                { .type = "staff", .name = "holder", .indexed = true },
+                { .type = "staff", .name = "pin", .secret = true },
+                { .type = "a", .name = "holder", .indexed = true },
+                { .type = "a-b", .name = "holder", .indexed = true },
+                { .type = "b", .name = "key", .indexed = true },
+        };
+
+        return fields_of(rows, ELEMENTS(rows));
+}
+
 static inline void desk_open(Desk *desk) {
         _cleanup_failure_ Failure failure = {};
         int r;
 
-        r = issuance_file_open(desk->place.thread, desk->place.directory, &desk->file, &failure);
+        if (!desk->keys)
+                desk->keys = keys_of("1:" KEY_ONE "\n");
+        if (!desk->fields)
+                desk->fields = usual_fields();
+        r = issuance_file_open(desk->place.thread, desk->place.directory, desk->keys, desk->fields,
+                               &desk->file, &failure);
         ck_assert_msg(r == 0, "%s", failure_message(&failure));
 }
 
@@ -76,13 +104,22 @@ static inline Desk desk_new(void) {
 }
 
 static inline void desk_done(Desk *desk) {
-        issuance_file_close(desk->file);
+        desk->file = issuance_file_close(desk->file);
         place_done(&desk->place);
+        seal_keys_unref(desk->keys);
+        issuance_fields_unref(desk->fields);
 }
 #define _cleanup_desk_ _cleanup_(desk_done)
 
+/* What is under way is done first: only then is the store closed. */
+static inline void desk_close(Desk *desk) {
+        desk->file = issuance_file_close(desk->file);
+        desk->place.thread = store_thread_free(desk->place.thread);
+        ck_assert_int_ge(store_thread_new(desk->place.event, &desk->place.thread), 0);
+}
+
 static inline void desk_reopen(Desk *desk) {
-        issuance_file_close(desk->file);
+        desk_close(desk);
         desk_open(desk);
 }
 

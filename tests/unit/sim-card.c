@@ -2,7 +2,7 @@
 /* The simulated card's side: this file includes no header of the daemon's card folder. */
 #include "sim-card.h"
 
-#include "../card-sim/staff.h"
+#include "../card-sim/family.h"
 
 struct SimCard {
         Card *card;
@@ -18,7 +18,7 @@ SimCard *sim_card_new(const char *kind, bool t0, const char *serial) {
         SimCard *sim = new0(SimCard, 1);
 
         memcpy(bytes, serial, MIN_OF(strlen(serial), sizeof(bytes)));
-        if (!sim || staff_new(kind, t0 ? MANNER_T0 : MANNER_T1, bytes, &sim->card) < 0)
+        if (!sim || family_blank(kind, t0 ? MANNER_T0 : MANNER_T1, bytes, &sim->card) < 0)
                 abort();
 
         return sim;

@@ -9,7 +9,7 @@
 
 typedef struct SimCard SimCard;
 
-/* kind: "staff-v1" or "staff-v2", a blank. Aborts where there is no memory. */
+/* kind: "staff-v1", "usim" ..., a blank. Aborts where there is no memory. */
 SimCard *sim_card_new(const char *kind, bool t0, const char *serial);
 void sim_card_free(SimCard *sim);
 

@@ -188,6 +188,28 @@ START_TEST(a_jobs_end_is_one_sentence)
 }
 END_TEST
 
+static void expect_end(const char *kind, const char *member, json_int_t count, const char *expected) {
+        _cleanup_json_ json_t *done = json_pack("{s:s,s:s}", "Kind", kind, "State", "done");
+        _cleanup_json_ json_t *description = json_pack("{s:I}", member, count);
+        _cleanup_free_ char *sentence = job_result_text(JOB_PREFIX "9", done, description);
+
+        ck_assert_str_eq(sentence, expected);
+}
+
+START_TEST(a_job_that_needs_nobody_tells_how_many_records)
+{
+        _cleanup_json_ json_t *done = json_pack("{s:s,s:s}", "Kind", "backup", "State", "done");
+        _cleanup_free_ char *plain = job_result_text(JOB_PREFIX "9", done, NULL);
+
+        expect_end("import", "transferred", 1, "Job 9 is done: 1 record imported.");
+        expect_end("export", "transferred", 2, "Job 9 is done: 2 records exported.");
+        expect_end("backup", "transferred", 2, "Job 9 is done: 2 records copied.");
+        expect_end("check", "checked", 2, "Job 9 is done: 2 records checked, all whole.");
+        expect_end("rotate-key", "resealed", 3, "Job 9 is done: 3 records or jobs sealed anew.");
+        ck_assert_str_eq(plain, "Job 9 is done: backup.");
+}
+END_TEST
+
 START_TEST(a_job_of_automatic_mode_has_no_owner)
 {
         _cleanup_json_ json_t *properties =
@@ -241,6 +263,7 @@ int main(void) {
         tcase_add_test(all, a_job_is_named_by_number_or_path);
         tcase_add_test(all, a_jobs_end_leads_to_its_exit_status);
         tcase_add_test(all, a_jobs_end_is_one_sentence);
+        tcase_add_test(all, a_job_that_needs_nobody_tells_how_many_records);
         tcase_add_test(all, a_job_of_automatic_mode_has_no_owner);
         tcase_add_test(all, every_failure_of_the_service_has_an_exit_status_of_its_own_kind);
         suite_add_tcase(suite, all);

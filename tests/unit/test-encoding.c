@@ -49,6 +49,71 @@ START_TEST(every_encoding_carries_its_text_both_ways)
         expect_both(ENCODING_INTEGER, "256", 0, "0100");
         expect_both(ENCODING_INTEGER, "256", 4, "00000100");
         expect_both(ENCODING_INTEGER, "18446744073709551615", 8, "FFFFFFFFFFFFFFFF");
+        expect_both(ENCODING_UCS2, "Zo\u00eb \u20ac", 0, "005A006F00EB002020AC");
+        expect_both(ENCODING_DATE, "2031-12-31", 0, "20311231");
+        expect_both(ENCODING_DATE, "1999-02-28", 4, "19990228");
+        expect_both(ENCODING_DATE, "2028-02-29", 3, "280229");
+}
+END_TEST
+
+/* 3GPP TS 23.038, 6.2.1 and 6.2.1.1 */
+START_TEST(the_gsm_alphabet_has_its_own_order)
+{
+        expect_both(ENCODING_GSM7, "@\u00a3$ A\u00e0z", 0, "00010220417F7A");
+        expect_both(ENCODING_GSM7, "\u0394_\u03a9\u00c9", 0, "1011151F");
+        expect_both(ENCODING_GSM7, "\u20ac[~]", 0, "1B651B3C1B3D1B3E");
+        expect_refused(ENCODING_GSM7, "`", 0, -EINVAL);
+        expect_refused(ENCODING_GSM7, "\u00e7", 0, -EINVAL);
+        expect_refused(ENCODING_GSM7, "a\nb", 0, -EINVAL);
+        expect_text(ENCODING_GSM7, "4142FFFF", "AB");
+        expect_text(ENCODING_GSM7, "410A", NULL);
+        expect_text(ENCODING_GSM7, "411B", NULL);
+        expect_text(ENCODING_GSM7, "411B41", NULL);
+        expect_text(ENCODING_GSM7, "4180", NULL);
+}
+END_TEST
+
+START_TEST(ucs_2_has_no_more_than_the_basic_plane)
+{
+        expect_refused(ENCODING_UCS2, "\U0001F600", 0, -EINVAL);
+        expect_text(ENCODING_UCS2, "004100FFFFFFFF", "A\u00ff");
+        expect_text(ENCODING_UCS2, "004100FFFF", "A\u00ff");
+        expect_text(ENCODING_UCS2, "00", NULL);
+        expect_text(ENCODING_UCS2, "D83DDE00", NULL);
+        expect_text(ENCODING_UCS2, "0007", NULL);
+}
+END_TEST
+
+START_TEST(a_date_is_a_day_of_the_calendar)
+{
+        expect_refused(ENCODING_DATE, "2031-02-29", 0, -EINVAL);
+        expect_refused(ENCODING_DATE, "1900-02-29", 0, -EINVAL);
+        expect_refused(ENCODING_DATE, "2031-13-01", 0, -EINVAL);
+        expect_refused(ENCODING_DATE, "2031-12-00", 0, -EINVAL);
+        expect_refused(ENCODING_DATE, "20311231", 0, -EINVAL);
+        expect_refused(ENCODING_DATE, "31-12-2031", 0, -EINVAL);
+        expect_refused(ENCODING_DATE, "1999-12-31", 3, -ERANGE);
+        expect_text(ENCODING_DATE, "20311301", NULL);
+        expect_text(ENCODING_DATE, "2031123F", NULL);
+        expect_text(ENCODING_DATE, "2031", NULL);
+}
+END_TEST
+
+/* 3GPP TS 31.102, 4.2.2 */
+START_TEST(an_imsi_has_its_length_and_its_parity_with_it)
+{
+        expect_both(ENCODING_IMSI, "262011234567890", 0, "082926102143658709");
+        expect_both(ENCODING_IMSI, "26201123456789", 0, "0821261021436587F9");
+        expect_both(ENCODING_IMSI, "2620112", 0,
+                    "04292610"
+                    "21FFFFFFFF");
+        expect_refused(ENCODING_IMSI, "26201", 0, -EINVAL);
+        expect_refused(ENCODING_IMSI, "2620112345678901", 0, -EINVAL);
+        expect_refused(ENCODING_IMSI, "26201123456789A", 0, -EINVAL);
+        expect_text(ENCODING_IMSI, "082126102143658709", NULL);
+        expect_text(ENCODING_IMSI, "072926102143658709", NULL);
+        expect_text(ENCODING_IMSI, "FFFFFFFFFFFFFFFFFF", NULL);
+        expect_text(ENCODING_IMSI, "0829261021", NULL);
 }
 END_TEST
 
@@ -98,8 +163,14 @@ START_TEST(a_sample_has_exactly_the_size_it_is_asked_for)
                         _cleanup_free_ char *text = encoding_sample(encoding, size);
                         _cleanup_bytes_ Bytes bytes = {};
 
+                        if ((encoding == ENCODING_DATE && size != 3 && size != 4) ||
+                            (encoding == ENCODING_IMSI) || (encoding == ENCODING_UCS2 && size % 2 != 0))
+                                continue;
+
                         ck_assert_ptr_nonnull(text);
-                        ck_assert_int_eq(encoding_encode(encoding, text, 0, &bytes), 0);
+                        ck_assert_int_eq(
+                                encoding_encode(encoding, text, encoding == ENCODING_DATE ? size : 0, &bytes),
+                                0);
                         ck_assert_uint_eq(bytes.size, size);
                 }
 }
@@ -108,6 +179,10 @@ END_TEST
 int main(void) {
         const TTest *const tests[] = {
                 every_encoding_carries_its_text_both_ways,
+                the_gsm_alphabet_has_its_own_order,
+                ucs_2_has_no_more_than_the_basic_plane,
+                a_date_is_a_day_of_the_calendar,
+                an_imsi_has_its_length_and_its_parity_with_it,
                 a_text_that_an_encoding_cannot_carry_is_refused,
                 padding_is_not_part_of_a_text,
                 bytes_that_are_no_text_are_refused,

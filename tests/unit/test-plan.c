@@ -1,151 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A plan on simulated cards: the shipped profiles write and read back, and a blank interrupted at any single
  * APDU, before the card has seen it or after, is finished with no try of its PIN wasted. */
-#include <check.h>
-#include <stdio.h>
-
-#include "card-fixture.h"
-#include "card/plan.h"
-#include "card/readout.h"
-#include "sim-card.h"
+#include "plan-bench.h"
 
 enum { REFERENCE_PIN = 0x01, INS_VERIFY = 0x20 };
-
-typedef struct Desk {
-        Catalogue *catalogue;
-        KeyRing *keys;
-        Refused *refused;
-        SimCard *sim;
-        Transport *transport;
-        CardFacts facts;
-        json_t *fields;
-        const char *type;
-        Plan *plan;
-        PlanContext context;
-        IssuePosition journal; /* what a crash leaves */
-        unsigned journaled;
-} Desk;
-
-static void desk_new_plan(Desk *desk) {
-        _cleanup_failure_ Failure failure = {};
-        int r;
-
-        plan_free(desk->plan);
-        desk->plan = NULL;
-        r = plan_new(catalogue_profile(desk->catalogue, desk->type), desk->keys, fixture_id(desk->type),
-                     desk->fields, &desk->facts, &desk->plan, &failure);
-        ck_assert_msg(r == 0, "%s", failure_message(&failure));
-        desk->context = (PlanContext){
-                .transport = desk->transport,
-                .refused = desk->refused,
-                .serial = bytes_span(&desk->facts.serial),
-        };
-}
-
-static int desk_read(Desk *desk, Failure *failure) {
-        uint8_t atr[33];
-        size_t size = sim_card_atr(desk->sim, atr);
-
-        fixture_facts_done(&desk->facts);
-        return readout_card(desk->catalogue, desk->keys, desk->transport, SPAN(atr, size), &desk->facts,
-                            failure);
-}
-
-static void desk_insert(Desk *desk, const char *type, bool t0, const char *serial) {
-        _cleanup_failure_ Failure failure = {};
-        int r;
-
-        if (desk->sim)
-                sim_card_free(desk->sim);
-        transport_free(desk->transport);
-        desk->type = type;
-        desk->sim = sim_card_new(type, t0, serial);
-        ck_assert_int_eq(transport_new(sim_card_transmit, desk->sim, &desk->transport), 0);
-        transport_set_t0(desk->transport, t0);
-        r = desk_read(desk, &failure);
-        ck_assert_msg(r == 0, "%s", failure_message(&failure));
-        ck_assert(desk->facts.blank);
-        ck_assert_ptr_null(desk->facts.id);
-        ck_assert_str_eq(desk->facts.type, type);
-        json_decref(desk->fields);
-        desk->fields = fixture_fields(type);
-        desk->journal = (IssuePosition){};
-        desk->journaled = 0;
-        desk_new_plan(desk);
-}
-
-static void desk_open(Desk *desk, const char *type, bool t0) {
-        static const uint8_t key[32] = { 1 };
-
-        *desk = (Desk){ .catalogue = fixture_catalogue(), .keys = fixture_key_ring() };
-        ck_assert_int_eq(refused_new(SPAN_OF_ARRAY(key), NULL, NULL, &desk->refused), 0);
-        desk_insert(desk, type, t0, "00000001");
-}
-
-static void desk_close(Desk *desk) {
-        plan_free(desk->plan);
-        transport_free(desk->transport);
-        sim_card_free(desk->sim);
-        refused_free(desk->refused);
-        fixture_facts_done(&desk->facts);
-        json_decref(desk->fields);
-        key_ring_unref(desk->keys);
-        catalogue_unref(desk->catalogue);
-}
-
-/* Writes and reads back as the reader's thread does, journaling at every halt. */
-static int desk_issue(Desk *desk, bool resumed, json_t **report, Failure *failure) {
-        IssuePosition position = desk->journal;
-        bool reopen = true;
-        PlanHalt halt;
-        int r;
-
-        for (;;) {
-                r = plan_write(desk->plan, &desk->context, &position, reopen, resumed, &halt, failure);
-                if (r < 0)
-                        return r;
-
-                desk->journal = position;
-                desk->journaled++;
-                reopen = resumed = false;
-                if (halt == PLAN_JOURNAL)
-                        continue;
-
-                sim_card_reset(desk->sim);
-                json_decref(*report);
-                *report = NULL;
-                r = plan_verify(desk->plan, &desk->context, report, failure);
-                if (r < 0 || plan_at_end(desk->plan, &position))
-                        return r;
-
-                sim_card_reset(desk->sim);
-                reopen = true;
-        }
-}
-
-static const char *reported(const json_t *report, const char *field) {
-        const json_t *entry;
-        size_t i;
-
-        json_array_foreach(
-                report, i,
-                entry) if (streq(json_string_value(json_object_get(entry, "field")),
-                                 field)) return json_string_value(json_object_get(entry, "result"));
-
-        return "nothing";
-}
-
-static void expect_issued(Desk *desk) {
-        _cleanup_failure_ Failure failure = {};
-        int r;
-
-        sim_card_reset(desk->sim);
-        r = desk_read(desk, &failure);
-        ck_assert_msg(r == 0, "%s", failure_message(&failure));
-        ck_assert_ptr_nonnull(desk->facts.id);
-        ck_assert_str_eq(desk->facts.id, fixture_id(desk->type));
-        ck_assert(!desk->facts.blank);
-}
 
 static void issue_whole(const char *type, bool t0) {
         _cleanup_failure_ Failure failure = {};
@@ -185,86 +43,43 @@ START_TEST(a_bare_blank_gets_its_files_at_tpdu_level)
 { issue_whole("staff-v2", true); }
 END_TEST
 
-/* Breaks at every APDU in turn; what `crash` says is left then: the plan and the session, or the journal
- * alone. */
-static void finish_after_every_break(const char *type, bool after, int result, bool crash) {
-        json_t *report = NULL;
-        bool broken = true;
-        Desk desk;
+static void expect_pin_used(Desk *desk, const json_t *report) {
+        ck_assert_str_eq(reported(report, "pin"), "used");
+        ck_assert_int_eq(sim_card_tries(desk->sim), 3);
+}
 
-        desk_open(&desk, type, false);
-        for (unsigned at = 1; broken; at++) {
-                _cleanup_failure_ Failure failure = {}, second = {};
-                char serial[9];
-                int r;
-
-                snprintf(serial, sizeof(serial), "%08u", at);
-                desk_insert(&desk, type, false, serial);
-                sim_card_break(desk.sim, at, after, result);
-                r = desk_issue(&desk, false, &report, &failure);
-                broken = r < 0;
-                sim_card_break(desk.sim, 0, false, 0);
-                if (broken) {
-                        ck_assert_int_eq(r, result == -ECONNRESET ? -ECONNRESET
-                                                                  : failure_errno(FAILURE_CARD_GONE));
-                        sim_card_reset(desk.sim);
-                        if (crash)
-                                desk_new_plan(&desk);
-                        r = desk_issue(&desk, crash, &report, &second);
-                        ck_assert_msg(r == 0, "APDU %u: %s", at, failure_message(&second));
-                }
-
-                ck_assert_str_eq(reported(report, "pin"), "used");
-                ck_assert_int_eq(sim_card_tries(desk.sim), 3);
-                expect_issued(&desk);
-        }
-
-        json_decref(report);
-        desk_close(&desk);
+static void finish(const char *type, bool after, int result, bool crash) {
+        finish_after_every_break(type, false, after, result, crash, expect_pin_used);
 }
 
 START_TEST(a_card_pulled_before_any_apdu_is_finished_when_it_comes_back)
 {
-        finish_after_every_break("staff-v1", false, -1, false);
-        finish_after_every_break("staff-v2", false, -1, false);
+        finish("staff-v1", false, -1, false);
+        finish("staff-v2", false, -1, false);
 }
 END_TEST
 
 START_TEST(a_card_pulled_after_any_apdu_is_finished_when_it_comes_back)
 {
-        finish_after_every_break("staff-v1", true, -1, false);
-        finish_after_every_break("staff-v2", true, -1, false);
+        finish("staff-v1", true, -1, false);
+        finish("staff-v2", true, -1, false);
 }
 END_TEST
 
 START_TEST(a_card_reset_by_another_program_is_begun_again)
 {
-        finish_after_every_break("staff-v1", true, -ECONNRESET, false);
-        finish_after_every_break("staff-v2", true, -ECONNRESET, false);
+        finish("staff-v1", true, -ECONNRESET, false);
+        finish("staff-v2", true, -ECONNRESET, false);
 }
 END_TEST
 
 START_TEST(a_card_is_finished_from_the_journal_alone)
 {
-        finish_after_every_break("staff-v1", true, -1, true);
-        finish_after_every_break("staff-v2", true, -1, true);
-        finish_after_every_break("staff-v2", false, -1, true);
+        finish("staff-v1", true, -1, true);
+        finish("staff-v2", true, -1, true);
+        finish("staff-v2", false, -1, true);
 }
 END_TEST
-
-static void expect_differs(const char *type, uint16_t file, size_t offset, const char *field) {
-        _cleanup_failure_ Failure failure = {};
-        json_t *report = NULL;
-        Desk desk;
-
-        desk_open(&desk, type, false);
-        sim_card_flip(desk.sim, file, offset);
-        ck_assert_int_lt(desk_issue(&desk, false, &report, &failure), 0);
-        ck_assert_int_eq(failure.kind, FAILURE_VERIFY_FAILED);
-        ck_assert_msg(strstr(failure.message, field) != NULL, "%s", failure.message);
-        ck_assert_ptr_null(report);
-        desk_close(&desk);
-}
 
 START_TEST(a_bit_that_the_card_stores_wrong_is_told_by_field)
 {

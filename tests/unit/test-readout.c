@@ -96,10 +96,11 @@ END_TEST
 
 START_TEST(a_card_of_no_known_type_is_told_with_what_was_tried)
 {
-        expect_failure(SCRIPT("6A82"), FAILURE_UNKNOWN_CARD_TYPE, "staff (6A82");
+        expect_failure(SCRIPT("6A82", "6E00"), FAILURE_UNKNOWN_CARD_TYPE, "staff (6A82");
         expect_failure(SCRIPT("9000", "73746166662D76399000"), FAILURE_UNKNOWN_CARD_TYPE, "\"staff-v9\"");
-        expect_failure(SCRIPT("9000", "73746107662D76319000"), FAILURE_UNKNOWN_CARD_TYPE, "tells no type");
-        expect_failure(SCRIPT("9000", "73749000", "6B00"), FAILURE_UNKNOWN_CARD_TYPE, "staff (6B00");
+        expect_failure(SCRIPT("9000", "73746107662D76319000", "6E00"), FAILURE_UNKNOWN_CARD_TYPE,
+                       "tells no type");
+        expect_failure(SCRIPT("9000", "73749000", "6B00", "6E00"), FAILURE_UNKNOWN_CARD_TYPE, "staff (6B00");
 }
 END_TEST
 

@@ -27,6 +27,61 @@ static void refuse(Span text, const char *part_of_message) {
         ck_assert_msg(!strstr(failure_message(&failure), "SECRET"), "%s", failure_message(&failure));
 }
 
+START_TEST(text_is_what_jansson_would_write)
+{
+        static const char *const values[] = {
+                "{}",
+                "[]",
+                "{\"b\":[\"x\",\"\",{\"z\":1,\"a\":-2}],\"a\":\"y\",\"\":null,\"t\":[true,false,1.5]}",
+                "[\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\\u001f\\u007f/\\/ \u00e4 \\ud83d\\ude00\"]",
+                "{\"ab\":1,\"a\":2,\"a-b\":3,\"B\":4,\"\u00e4\":5,\"a\\nb\":6}",
+        };
+        json_t *many = json_object();
+
+        for (size_t i = 0; i <= ELEMENTS(values); i++) {
+                json_t *value = i < ELEMENTS(values) ? json_loads(values[i], 0, NULL) : json_incref(many);
+                _cleanup_free_ char *expected = NULL;
+                _cleanup_bytes_ Bytes text = {};
+
+                ck_assert_ptr_nonnull(value);
+                for (unsigned n = 0; n < 100; n++) {
+                        char name[16];
+
+                        snprintf(name, sizeof(name), "n%u", n * 37 % 100);
+                        json_object_set_new(many, name, json_integer(n));
+                }
+                expected = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+                ck_assert_int_eq(json_text_append(&text, value), 0);
+                ck_assert(span_equal(bytes_span(&text), span_of_string(expected)));
+                json_decref(value);
+        }
+
+        json_decref(many);
+}
+END_TEST
+
+START_TEST(a_record_is_formatted_as_its_json_is)
+{
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_free_ char *expected = NULL, *text = NULL;
+        json_t *object;
+
+        ck_assert_int_eq(
+                record_parse(
+                        span_of_string(
+                                "{\"type\":\"a\",\"id\":\"\\\"\\\\1\",\"count\":7,\"fields\":{\"z\":\"1\",\"b\":[\"2\"]},"
+                                "\"extraction\":{\"job\":\"j\",\"at\":\"2026-11-24T09:00:00Z\"}}"),
+                        &record, NULL),
+                0);
+        ck_assert_int_eq(record_add_history(record, "enrolled", NULL), 0);
+        object = record_to_json(record);
+        expected = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+        text = record_format(record);
+        ck_assert_str_eq(text, expected);
+        json_decref(object);
+}
+END_TEST
+
 START_TEST(a_record_with_only_a_key_is_unissued_and_has_count_zero)
 {
         _cleanup_(record_freep) Record *record = parse("{" KEY "}");
@@ -170,6 +225,8 @@ int main(void) {
         int failed;
 
         record_erase_json_memory();
+        tcase_add_test(tests, text_is_what_jansson_would_write);
+        tcase_add_test(tests, a_record_is_formatted_as_its_json_is);
         tcase_add_test(tests, a_record_with_only_a_key_is_unissued_and_has_count_zero);
         tcase_add_test(tests, a_record_is_formatted_as_it_was_parsed);
         tcase_add_test(tests, whether_flag_and_count_were_there_is_told);

@@ -190,6 +190,22 @@ START_TEST(get_response_keeps_to_the_logical_channel)
 }
 END_TEST
 
+/* 3GPP TS 51.011, 9.4.1 */
+START_TEST(what_a_sim_announces_is_fetched_where_it_is_wanted)
+{
+        static const uint8_t gsm[] = { 0x7F, 0x20 };
+        const Command quietly = { .cla = 0xA0, .ins = 0xA4, .data = SPAN_OF_ARRAY(gsm), .le = LE_ABSENT };
+        const Command told = { .cla = 0xA0, .ins = 0xA4, .data = SPAN_OF_ARRAY(gsm), .le = 0 };
+        const Command other = { .cla = 0x00, .ins = 0xA4, .data = SPAN_OF_ARRAY(gsm), .le = 0 };
+        const Wanted announced = { .t0 = true, .sw = 0x9F02 };
+        const Wanted data = { .t0 = true, .data = "0102", .sw = 0x9000 };
+
+        SEND(quietly, announced, { "A0A40000027F20", "9F02", 0 });
+        SEND(told, data, { "A0A40000027F20", "9F02", 0 }, { "A0C0000002", "01029000", 0 });
+        SEND(other, announced, { "00A40000027F20", "9F02", 0 });
+}
+END_TEST
+
 /* What write_long() sends: 300 bytes of one value. */
 static Bytes long_data(void) {
         Bytes data = {};
@@ -320,6 +336,7 @@ int main(void) {
         tcase_add_test(tests, an_exact_le_is_never_another);
         tcase_add_test(tests, a_command_without_le_is_not_corrected);
         tcase_add_test(tests, get_response_keeps_to_the_logical_channel);
+        tcase_add_test(tests, what_a_sim_announces_is_fetched_where_it_is_wanted);
         tcase_add_test(tests, long_data_are_chained);
         tcase_add_test(tests, long_data_go_by_extended_length_where_the_card_can);
         tcase_add_test(tests, a_long_le_is_extended_where_the_card_can_and_256_where_not);

@@ -11,12 +11,21 @@ static const char profile_text[] = "description: for values\n"
                                    "  name: {max: 32, encoding: utf-8}\n"
                                    "  digits: {max: 16, encoding: ascii, optional: true}\n"
                                    "  key: {length: 4, secret: true}\n"
-                                   "  small: {length: 2, encoding: integer, default: \"7\"}\n";
+                                   "  small: {length: 2, encoding: integer, default: \"7\"}\n"
+                                   "  digits-with-check: {max: 10, encoding: bcd, optional: true}\n"
+                                   "  doors: {length: 2, list: true, optional: true}\n"
+                                   "serial:\n"
+                                   "  - get-data: {tag: 9F7F, to: serial}\n"
+                                   "  - get-data: {tag: \"E0\", to: version}\n"
+                                   "identify:\n"
+                                   "  - get-data: {tag: \"E1\", to: shelf}\n"
+                                   "  - get-data: {tag: \"E1\", to: id}\n";
 
 typedef struct Setting {
         Profile *profile;
         json_t *fields;
         YamlFile *file;
+        Reads reads;
         Value *value;
         Encoded encoded;
         Failure failure;
@@ -26,6 +35,7 @@ static const char *const nowhere[] = { NULL };
 
 static void setting_done(Setting *setting) {
         value_free(setting->value);
+        reads_done(&setting->reads);
         encoded_done(&setting->encoded);
         failure_done(&setting->failure);
         yaml_file_free(setting->file);
@@ -41,13 +51,17 @@ static int encode(Setting *setting, const char *text, bool key_allowed) {
         *setting = (Setting){};
         r = profile_parse(span_of_string(profile_text), "p", nowhere, &setting->profile, &setting->failure);
         ck_assert_msg(r == 0, "%s", failure_message(&setting->failure));
-        setting->fields = json_pack("{s:s,s:s,s:s}", "name", "Zo\u00eb", "digits", "123", "key", "A0B1C2D3");
+        setting->fields = json_pack("{s:s,s:s,s:s,s:[s,s]}", "name", "Zo\u00eb", "digits", "123", "key",
+                                    "A0B1C2D3", "doors", "0102", "0304");
+        ck_assert_int_eq(reads_keep(&setting->reads, "version", span_of_string("\x05")), 0);
         context.profile = setting->profile;
         context.fields = setting->fields;
+        context.reads = &setting->reads;
 
         ck_assert_int_eq(yaml_file_parse(span_of_string(text), "v.yaml", &setting->file, NULL), 0);
-        r = value_parse(yaml_file_root(setting->file), setting->profile, key_allowed, &setting->value,
-                        &setting->failure);
+        r = value_parse(yaml_file_root(setting->file),
+                        &(Scope){ .profile = setting->profile, .record = true, .keys = key_allowed },
+                        &setting->value, &setting->failure);
         return r < 0 ? r : value_encode(setting->value, &context, &setting->encoded, &setting->failure);
 }
 
@@ -141,6 +155,54 @@ START_TEST(parts_padding_and_what_was_read_are_values_too)
 }
 END_TEST
 
+START_TEST(checksums_and_hashes_are_of_other_values)
+{
+        expect_bytes("{text: [{field: digits}, {checksum: luhn, of: {field: digits}}], encoding: bcd}",
+                     "1230");
+        expect_bytes(
+                "{text: [\"7992739871\", {checksum: luhn, of: [\"799\", \"2739871\"]}], encoding: ascii}",
+                "3739393237333938373133");
+        expect_bytes("{checksum: luhn, of: {text: \"7992739871\", encoding: ascii}}", "33");
+        /* ISO/IEC 14443-3:2018, B.2: CRC_B */
+        expect_bytes("{checksum: crc16, of: \"000000\"}", "CCC6");
+        expect_bytes("{checksum: crc16, of: \"0FAAFF\"}", "FCD1");
+        expect_bytes("{checksum: crc16, of: \"0A123456\"}", "2CF6");
+        expect_bytes("{checksum: xor, of: [\"0102\", \"04\"]}", "07");
+        /* GlobalPlatform Card Specification 2.3.1, B.6: the well-known keys' check values */
+        expect_bytes("{checksum: kcv-3des, of: \"404142434445464748494A4B4C4D4E4F\"}", "8BAF47");
+        expect_bytes("{checksum: kcv-aes, of: \"404142434445464748494A4B4C4D4E4F\"}", "504A77");
+        /* FIPS 180-4, "abc" */
+        expect_bytes("{hash: sha-256, of: \"616263\"}",
+                     "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD");
+        expect_bytes("{hash: sha-1, of: \"616263\"}", "A9993E364706816ABA3E25717850C26C9CD0D89D");
+        expect_bytes("{slice: {hash: sha-512, of: \"616263\"}, from: 0, length: 4}", "DDAF35A1");
+        expect_failure("{checksum: luhn, of: \"FF\"}", FAILURE_INVALID_ARGS, "no luhn");
+        expect_failure("{text: [{checksum: luhn, of: {field: name}}], encoding: ascii}", FAILURE_INVALID_ARGS,
+                       "decimal digits");
+}
+END_TEST
+
+START_TEST(what_a_card_told_is_a_value_and_counts)
+{
+        expect_bytes("[{read: version}, \"FF\"]", "05FF");
+        expect_bytes("{integer: {read: version}, bytes: 2}", "0005");
+        expect_bytes("{integer: {read: version, times: 48, plus: 2}, bytes: 2}", "00F2");
+        expect_bytes("{slice: \"00010203040506\", from: {read: version, plus: -2}, length: 2}", "0304");
+        expect_failure("{integer: {read: version, times: 100}, bytes: 1}", FAILURE_INVALID_ARGS,
+                       "out of range");
+        expect_failure("{slice: \"00\", from: {read: version, plus: -6}}", FAILURE_INVALID_ARGS,
+                       "out of range");
+}
+END_TEST
+
+START_TEST(the_texts_of_a_list_stand_one_after_the_other)
+{
+        expect_bytes("{field: doors}", "01020304");
+        expect_bytes("{text: [{field: doors}], encoding: ascii}", "3031303230333034");
+        expect_bytes("{field: doors, length: 6, pad: FF}", "01020304FFFF");
+}
+END_TEST
+
 START_TEST(every_byte_of_a_field_is_told_by_field)
 {
         _cleanup_(setting_done) Setting setting;
@@ -187,6 +249,17 @@ START_TEST(a_value_that_is_none_is_refused_where_it_stands)
         expect_failure("{integer: 256, bytes: 1}", FAILURE_PROFILE_INVALID, "fits 1 bytes");
         expect_failure("{text: \"1\"}", FAILURE_PROFILE_INVALID, "`encoding`");
         expect_failure("{read: id}", FAILURE_PROFILE_INVALID, "serial");
+        expect_failure("{read: shelf}", FAILURE_PROFILE_INVALID, "`serial:` keeps");
+        expect_failure("{read: serial, encoding: ascii}", FAILURE_PROFILE_INVALID, "no encoding");
+        expect_failure("{checksum: crc32, of: \"00\"}", FAILURE_PROFILE_INVALID, "a checksum");
+        expect_failure("{checksum: xor}", FAILURE_PROFILE_INVALID, "`of`");
+        expect_failure("{hash: md5, of: \"00\"}", FAILURE_PROFILE_INVALID, "a hash");
+        expect_failure("{slice: \"0011\", from: {read: turn}}", FAILURE_PROFILE_INVALID, "name of a repeat");
+        expect_failure("{slice: \"0011\", from: {read: version, times: 0}}", FAILURE_PROFILE_INVALID,
+                       "`times`");
+        expect_failure("{text: [{read: version}], encoding: ascii}", FAILURE_PROFILE_INVALID, "over a list");
+        expect_failure("{text: [{checksum: xor, of: \"1\"}], encoding: ascii}", FAILURE_PROFILE_INVALID,
+                       "check digit");
 }
 END_TEST
 
@@ -198,6 +271,10 @@ START_TEST(a_key_is_never_data)
         expect_failure("{tlv: \"5A\", of: {key: master}}", FAILURE_PROFILE_INVALID, "never data");
         ck_assert_int_lt(encode(&setting, "{key: master}", true), 0);
         ck_assert_ptr_nonnull(strstr(setting.failure.message, "the key ring has no \"master\""));
+        expect_failure("{derive: an10922-aes128, key: master, input: \"00\"}", FAILURE_PROFILE_INVALID,
+                       "never data");
+        expect_failure("{slice: {key: master}, length: 6}", FAILURE_PROFILE_INVALID, "never data");
+        expect_failure("{hash: sha-256, of: {key: master}}", FAILURE_PROFILE_INVALID, "never data");
 }
 END_TEST
 
@@ -209,6 +286,9 @@ int main(void) {
                 data_objects_nest_and_count_their_lengths,
                 numbers_have_a_width_and_an_order,
                 parts_padding_and_what_was_read_are_values_too,
+                checksums_and_hashes_are_of_other_values,
+                what_a_card_told_is_a_value_and_counts,
+                the_texts_of_a_list_stand_one_after_the_other,
                 every_byte_of_a_field_is_told_by_field,
                 a_value_that_cannot_be_encoded_says_where_and_why,
                 a_value_that_is_none_is_refused_where_it_stands,

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Pending changes: an array, each key once. */
+#include "file/change-set.h"
+
+void change_set_done(ChangeSet *set) {
+        for (size_t i = 0; i < set->count; i++) {
+                string_erase(set->changes[i].key);
+                bytes_done(&set->changes[i].value);
+        }
+
+        free(set->changes);
+        *set = (ChangeSet){};
+}
+
+static PendingChange *find(const ChangeSet *set, const char *key) {
+        for (size_t i = 0; i < set->count; i++)
+                if (streq(set->changes[i].key, key))
+                        return &set->changes[i];
+
+        return NULL;
+}
+
+/* The change of that key, made where there is none; NULL when there is no memory. */
+static PendingChange *find_or_add(ChangeSet *set, const char *key) {
+        PendingChange *change = find(set, key);
+
+        if (change)
+                return change;
+
+        if (set->count == set->space) {
+                size_t space = MAX_OF(2 * set->space, 8U);
+                PendingChange *changes = reallocarray(set->changes, space, sizeof(PendingChange));
+
+                if (!changes)
+                        return NULL;
+
+                set->changes = changes;
+                set->space = space;
+        }
+
+        change = &set->changes[set->count];
+        *change = (PendingChange){ .key = strdup(key) };
+        if (!change->key)
+                return NULL;
+
+        set->count++;
+        return change;
+}
+
+int change_set_fetch(ChangeSet *set, const char *key, Bytes *ret, Failure *failure) {
+        const PendingChange *change = find(set, key);
+
+        if (!change)
+                return store_fetch(set->store, key, ret, failure);
+        if (change->removed)
+                return -ENOENT;
+
+        return bytes_assign(ret, bytes_span(&change->value)) < 0 ? failure_no_memory(failure) : 0;
+}
+
+int change_set_put(ChangeSet *set, const char *key, Span value, Failure *failure) {
+        PendingChange *change = find_or_add(set, key);
+
+        if (!change || bytes_assign(&change->value, value) < 0)
+                return failure_no_memory(failure);
+
+        change->removed = false;
+        return 0;
+}
+
+int change_set_remove(ChangeSet *set, const char *key, Failure *failure) {
+        PendingChange *change = find_or_add(set, key);
+
+        if (!change)
+                return failure_no_memory(failure);
+
+        bytes_done(&change->value);
+        change->removed = true;
+        return 0;
+}
+
+static int page_fetch(void *userdata, const char *key, Bytes *ret, Failure *failure) {
+        return change_set_fetch(userdata, key, ret, failure);
+}
+
+static int page_put(void *userdata, const char *key, Span value, Failure *failure) {
+        return change_set_put(userdata, key, value, failure);
+}
+
+static int page_remove(void *userdata, const char *key, Failure *failure) {
+        return change_set_remove(userdata, key, failure);
+}
+
+IndexPages change_set_pages(ChangeSet *set) {
+        return (IndexPages){ .fetch = page_fetch, .put = page_put, .remove = page_remove, .userdata = set };
+}
+
+int change_set_apply(const ChangeSet *set, Failure *failure) {
+        _cleanup_free_ StoreChange *changes = NULL;
+        _cleanup_free_ Span *values = NULL;
+
+        if (set->count == 0)
+                return 0;
+
+        changes = new0(StoreChange, set->count);
+        values = new0(Span, set->count);
+        if (!changes || !values)
+                return failure_no_memory(failure);
+
+        for (size_t i = 0; i < set->count; i++) {
+                const PendingChange *change = &set->changes[i];
+
+                values[i] = bytes_span(&change->value);
+                changes[i] =
+                        (StoreChange){ .key = change->key, .value = change->removed ? NULL : &values[i] };
+        }
+
+        return store_apply(set->store, changes, set->count, failure);
+}

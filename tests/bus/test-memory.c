@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Contactless memory cards through a reader of PC/SC part 3: MIFARE Classic, MIFARE Ultralight, ISO/IEC 15693. */
+#include "tests/bus/family.h"
+
+static const FamilyStory stories[] = {
+        { .type = "mifare-classic",
+          .manner = DESK_T1,
+          .pulls = { 9, 16, 25, 30 },
+          .flip = 4,
+          .flip_offset = 9 },
+        { .type = "ultralight", .manner = DESK_T1, .pulls = { 5, 10, 14, 30 }, .flip = 7, .flip_offset = 2 },
+        { .type = "iso15693", .manner = DESK_T1, .pulls = { 6, 12, 20 }, .flip = 2, .flip_offset = 3 },
+};
+
+int main(void) {
+        return family_run("memory", stories, sizeof(stories) / sizeof(stories[0]));
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every family of cards, each by one row: a blank is written and read back, finished after a pull at any APDU, a bit that
+ * it stores wrong is told by field, a wrong key is shown to it once. */
+#include <stdio.h>
+
+#include "plan-bench.h"
+
+enum { FLIPS_MAX = 8 };
+
+typedef struct Family {
+        const char *type;
+        bool t0, t1;                   /* the levels of the readers that there are for it: TPDU, APDU */
+        const char *compared, *proven; /* fields, with blanks between them; proven: not verifiable */
+        const char *key;               /* of the key ring, shown to a blank; or NULL */
+        struct {
+                uint16_t id;
+                size_t offset;
+                const char *field;
+        } flips[FLIPS_MAX];
+} Family;
+
+static const Family families[] = {
+        { .type = "usim",
+          .t0 = true,
+          .t1 = true,
+          .compared = "id imsi acc spn",
+          .proven = "ki opc",
+          .key = "usim-adm",
+          .flips = { { 0x2FE2, 3, "\"id\"" },
+                     { 0x6F07, 5, "\"imsi\"" },
+                     { 0x6F78, 1, "\"acc\"" },
+                     { 0x6F46, 2, "\"spn\"" } } },
+        { .type = "sim",
+          .t0 = true,
+          .compared = "id acc spn",
+          .proven = "ki",
+          .key = "sim-adm",
+          .flips = { { 0x6F07, 5, "\"id\"" }, { 0x6F78, 1, "\"acc\"" }, { 0x6F46, 2, "\"spn\"" } } },
+        { .type = "mifare-classic",
+          .t1 = true,
+          .compared = "id number holder image",
+          .flips = { { 4, 3, "\"id\"" },
+                     { 4, 9, "\"number\"" },
+                     { 5, 1, "\"holder\"" },
+                     { 8, 5, "\"image\"" } } },
+        { .type = "ultralight",
+          .t1 = true,
+          .compared = "id holder expiry",
+          .flips = { { 4, 3, "\"id\"" }, { 6, 0, "\"expiry\"" }, { 9, 1, "\"holder\"" } } },
+        { .type = "iso15693",
+          .t1 = true,
+          .compared = "id title checked",
+          .flips = { { 1, 3, "\"id\"" }, { 2, 0, "\"title\"" }, { 20, 2, "\"checked\"" } } },
+};
+
+static void expect_results(const json_t *report, const char *fields, const char *result) {
+        char *names = fields ? strdup(fields) : NULL, *rest = names;
+
+        for (char *name; (name = strsep(&rest, " "));)
+                ck_assert_msg(streq(reported(report, name), result), "%s is %s, not %s", name,
+                              reported(report, name), result);
+        free(names);
+}
+
+static void issue_whole(const Family *family, bool t0) {
+        _cleanup_failure_ Failure failure = {};
+        json_t *report = NULL;
+        Desk desk;
+        int r;
+
+        desk_open(&desk, family->type, t0);
+        r = desk_issue(&desk, false, &report, &failure);
+        ck_assert_msg(r == 0, "%s: %s", family->type, failure_message(&failure));
+        expect_results(report, family->compared, "compared");
+        expect_results(report, family->proven, "not verifiable");
+        expect_issued(&desk);
+        json_decref(report);
+        desk_close(&desk);
+}
+
+START_TEST(a_blank_is_written_and_read_back)
+{
+        const Family *family = &families[_i];
+
+        if (family->t0)
+                issue_whole(family, true);
+        if (family->t1)
+                issue_whole(family, false);
+}
+END_TEST
+
+START_TEST(a_card_pulled_at_any_apdu_is_finished_when_it_comes_back)
+{
+        const Family *family = &families[_i];
+
+        finish_after_every_break(family->type, family->t0, false, -1, false, NULL);
+        finish_after_every_break(family->type, family->t0, true, -1, false, NULL);
+        finish_after_every_break(family->type, !family->t1, true, -ECONNRESET, false, NULL);
+        finish_after_every_break(family->type, !family->t1, true, -1, true, NULL);
+}
+END_TEST
+
+START_TEST(a_bit_that_is_stored_wrong_is_told_by_field)
+{
+        const Family *family = &families[_i];
+
+        for (size_t i = 0; i < FLIPS_MAX && family->flips[i].field; i++)
+                expect_differs(family->type, family->flips[i].id, family->flips[i].offset,
+                               family->flips[i].field);
+}
+END_TEST
+
+START_TEST(a_wrong_key_is_shown_once_and_never_again)
+{
+        const Family *family = &families[_i];
+        _cleanup_failure_ Failure first = {}, second = {};
+        char *directory = fixture_directory(), ring[128];
+        json_t *report = NULL;
+        unsigned shown;
+        Desk desk;
+
+        if (!family->key) { /* a blank is shown no key of the ring */
+                fixture_directory_remove(directory);
+                return;
+        }
+
+        desk_open(&desk, family->type, true);
+        snprintf(ring, sizeof(ring), "%s: \"3030303030303030\"\n", family->key);
+        fixture_write(directory, "key-ring.yaml", ring);
+        key_ring_unref(desk.keys);
+        ck_assert_int_eq(key_ring_load(directory, &desk.keys, NULL), 0);
+        desk_new_plan(&desk);
+
+        ck_assert_int_lt(desk_issue(&desk, false, &report, &first), 0);
+        ck_assert_int_eq(first.kind, FAILURE_WRITE_FAILED);
+        ck_assert_msg(strstr(first.message, "refuses the value"), "%s", first.message);
+        ck_assert(!desk.context.touched);
+        shown = sim_card_instruction_count(desk.sim, 0x20);
+        ck_assert_uint_eq(shown, 1);
+
+        sim_card_reset(desk.sim);
+        desk_new_plan(&desk);
+        ck_assert_int_lt(desk_issue(&desk, true, &report, &second), 0);
+        ck_assert_msg(strstr(second.message, "has refused the value"), "%s", second.message);
+        ck_assert_uint_eq(sim_card_instruction_count(desk.sim, 0x20), shown);
+        fixture_directory_remove(directory);
+        desk_close(&desk);
+}
+END_TEST
+
+START_TEST(a_card_of_another_type_is_no_blank_of_this_one)
+{
+        const Family *family = &families[_i], *other = &families[(_i + 1) % ELEMENTS(families)];
+        Desk desk;
+
+        desk_open(&desk, family->type, true);
+        ck_assert_str_ne(desk.facts.type, other->type);
+        desk_insert(&desk, other->type, true, "00000002");
+        ck_assert_str_eq(desk.facts.type, other->type);
+        desk_close(&desk);
+}
+END_TEST
+
+int main(void) {
+        const TTest *const tests[] = {
+                a_blank_is_written_and_read_back,
+                a_card_pulled_at_any_apdu_is_finished_when_it_comes_back,
+                a_bit_that_is_stored_wrong_is_told_by_field,
+                a_wrong_key_is_shown_once_and_never_again,
+                a_card_of_another_type_is_no_blank_of_this_one,
+        };
+        Suite *suite = suite_create("families");
+        TCase *group = tcase_create("families");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_set_timeout(group, 120);
+        for (size_t i = 0; i < ELEMENTS(tests); i++)
+                tcase_add_loop_test(group, tests[i], 0, ELEMENTS(families));
+
+        suite_add_tcase(suite, group);
+        srunner_run_all(runner, CK_ENV);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
