@@ -31,9 +31,9 @@ static Cuts cuts_new(uint64_t seed, Load *load) {
                 .site = site_new(seed),
                 .load = load,
                 .random = seed,
-                .all_below = power_often(8, 256),
-                .random_states = power_often(2, 12),
-                .again = power_often(2, 400),
+                .all_below = power_often(8, 64),
+                .random_states = power_often(2, 8),
+                .again = power_often(2, 60),
         };
 }
 
@@ -294,7 +294,7 @@ START_TEST(acknowledged_changes_survive_a_power_cut_at_any_point)
         _cleanup_(cuts_done) Cuts cuts = cuts_new(seed, &load);
         PowerRecord record = {};
 
-        record_load(&origin, &load, power_often(100, 600), 0, &record);
+        record_load(&origin, &load, power_often(100, 300), 0, &record);
         expect_checkpoints(&record, 8);
         check_record(&cuts, &record, &origin);
         power_record_done(&record);
@@ -309,7 +309,7 @@ START_TEST(what_failed_to_be_synced_is_not_there_once_something_later_is)
         _cleanup_(cuts_done) Cuts cuts = cuts_new(seed, &load);
         PowerRecord record = {};
 
-        record_load(&origin, &load, power_often(60, 600), 6, &record);
+        record_load(&origin, &load, power_often(60, 300), 6, &record);
         check_record(&cuts, &record, &origin);
         power_record_done(&record);
 }
@@ -324,10 +324,10 @@ START_TEST(what_is_served_after_a_kill_survives_a_power_cut)
         _cleanup_(disk_freep) Disk *disk = NULL;
         PowerRecord record = {};
 
-        record_load(&origin, &load, power_often(60, 600), 0, &record);
+        record_load(&origin, &load, power_often(60, 300), 0, &record);
         disk = disk_new(&record);
         while (disk_step(disk))
-                if (power_random(&cuts.random) % (record.count / power_often(4, 200) + 1) == 0) {
+                if (power_random(&cuts.random) % (record.count / power_often(4, 60) + 1) == 0) {
                         snprintf(cuts.site.where, sizeof(cuts.site.where), "killed before call %zu of %zu",
                                  disk_position(disk), record.count);
                         check_killed(&cuts, &record, disk);
@@ -444,7 +444,7 @@ START_TEST(the_other_file_and_the_log_hold_what_the_current_file_held)
         _cleanup_(disk_freep) Disk *disk = NULL;
         PowerRecord record = {};
 
-        record_load(&origin, &load, power_often(100, 600), 0, &record);
+        record_load(&origin, &load, power_often(100, 300), 0, &record);
         disk = disk_new(&record);
         do {
                 snprintf(cuts.site.where, sizeof(cuts.site.where),

@@ -174,6 +174,7 @@ START_TEST(a_kill_at_each_call_loses_nothing_that_was_acknowledged)
         uint64_t random = site.seed, call = 1;
         unsigned runs = 0;
 
+        /* Nightly at every call, by day at one in a few. */
         while (kill_at_call(&site, call)) {
                 runs++;
                 call += 1 + power_random(&random) % (800 / rounds_of(100, 800));
