@@ -205,17 +205,11 @@ void job_fail(Job *job, const Failure *failure);
 
 /* --- job-engine.c: all jobs --- */
 
+/* In the order of the numbers. */
+void engine_insert(JobEngine *engine, Job *job);
 Reader *engine_reader_by_name(JobEngine *engine, const char *name);
 int job_add_waiter(Job *job, JobAnswer done, void *userdata);
 int engine_check_limit(JobEngine *engine, Failure *failure);
-/* Stores the job, then calls then(job). A failed store fails the job, or, past that, is shown and logged. */
-void job_journal(Job *job, void (*then)(Job *job));
-/* Runs `function` after so many seconds, instead of what the job's timer was to do before. */
-int job_set_timer(Job *job, unsigned seconds, sd_event_time_handler_t function, void *userdata);
-/* Seconds to wait before a store or the centre is asked again: doubling, at most a minute. */
-unsigned retry_delay(unsigned tries);
-/* Stores a new job and answers; then it begins (then NULL: with EVENT_BEGIN). The job is taken over. */
-int job_begin(Job *job, JobAnswer done, void *userdata, void (*then)(Job *job), Failure *failure);
 /* The last but one: what the person at the desk should do now that it has ended. */
 void job_advise_end(Job *job);
 /* The last step of every job: what happens when its state has become done, failed or cancelled. */
@@ -231,6 +225,21 @@ void engine_check_parked(JobEngine *engine);
 void engine_set_asleep(JobEngine *engine);
 /* Why a card that is there is not written meanwhile: what the job shows until the machine is awake. */
 void engine_asleep_failure(Failure *ret);
+
+/* --- journal.c --- */
+
+/* Stores the job, then calls then(job). A failed store fails the job, or, past that, is shown and logged. */
+void job_journal(Job *job, void (*then)(Job *job));
+/* Runs `function` after so many seconds, instead of what the job's timer was to do before. */
+int job_set_timer(Job *job, unsigned seconds, sd_event_time_handler_t function, void *userdata);
+/* Seconds to wait before a store or the centre is asked again: doubling, at most a minute. */
+unsigned retry_delay(unsigned tries);
+/* Stores a new job and answers; then it begins (then NULL: with EVENT_BEGIN). The job is taken over. */
+int job_begin(Job *job, JobAnswer done, void *userdata, void (*then)(Job *job), Failure *failure);
+/* What comes then, mostly: EVENT_BEGIN. */
+void job_begun(Job *job);
+/* Takes a job that leaves out of the journal. */
+void job_unjournal(Job *job);
 /* Stores another object of the engine's own (batch results, refused keys); a failure is logged. */
 void engine_store(JobEngine *engine, const char *key, const json_t *object);
 
