@@ -94,8 +94,14 @@ void connection_close_later(Connection *connection) {
                 log_event(LOG_INTERNAL, NULL, "There was no memory to close a connection.");
 }
 
+/* The other end's closing is the gate's to tell: this one is sd-bus, which has read what it does not take. */
 static int on_disconnected(sd_bus_message *signal _unused_, void *userdata, sd_bus_error *error _unused_) {
-        connection_close_later(userdata);
+        Connection *connection = userdata;
+
+        connection_complain(connection, connection->greeted
+                                                ? "it sent what is no D-Bus message"
+                                                : "it does not introduce itself as D-Bus wants it");
+        connection_close_later(connection);
         return 0;
 }
 
