@@ -103,13 +103,13 @@ static json_t *parse_number(Parser *parser) {
         size_t digits;
 
         while (parser->next < parser->end && *parser->next >= '0' && *parser->next <= '9' &&
-               parser->next - from <= DIGITS_MAX)
+               parser->next - from < DIGITS_MAX)
                 number = number * 10 + (*parser->next++ - '0');
 
         digits = (size_t) (parser->next - from);
-        if (digits == 0 || digits > DIGITS_MAX || (digits > 1 && *from == '0'))
+        if (digits == 0 || (digits > 1 && *from == '0'))
                 return NULL;
-        if (parser->next < parser->end && memchr(".eE", *parser->next, 3))
+        if (parser->next < parser->end && memchr("0123456789.eE", *parser->next, 13))
                 return NULL;
 
         return json_integer(negative ? -number : number);

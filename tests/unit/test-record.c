@@ -75,6 +75,7 @@ START_TEST(text_is_read_as_jansson_reads_it)
                 { "[1e3]", false },
                 { "[true]", false },
                 { "[1000000000000000000]", false },
+                { "[9999999999999999999]", false },
                 { "{\"a\":1,\"a\":1}", false },
                 { "{\"\u00e4\":1}", false },
                 { "[01]", false },
