@@ -398,6 +398,7 @@ int table_each(Table *table, TableEach each, void *userdata, Failure *failure) {
 
 typedef struct Verifying {
         Table *table;
+        Table *again;
         TableState found;
         TableProgress progress;
         void *userdata;
@@ -408,7 +409,7 @@ static int verify_key(const char *key, void *userdata, Failure *failure) {
         _cleanup_bytes_ Bytes value = {};
         int r;
 
-        r = table_fetch(verifying->table, key, &value, failure);
+        r = table_fetch(verifying->again, key, &value, failure);
         if (r < 0)
                 return r == -ENOENT ? table_damaged(verifying->table, "a key cannot be found", failure) : r;
 
@@ -421,10 +422,40 @@ static int verify_key(const char *key, void *userdata, Failure *failure) {
                 verifying->userdata, failure);
 }
 
+/* The same file, whatever has become of its name, with nothing remembered of it. */
+static int table_open_again(const Table *table, Table **ret, Failure *failure) {
+        _cleanup_(table_closep) Table *again = NULL;
+        char path[64];
+        int r;
+
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", gdbm_fdesc(table->gdbm));
+        r = table_open(path, TABLE_READ, false, &again, NULL);
+        if (r == -ENOMEM)
+                return failure_no_memory(failure);
+        if (r < 0)
+                return table_damaged(table, "it cannot be opened again", failure);
+
+        free(again->path);
+        again->path = strdup(table->path);
+        if (!again->path)
+                return failure_no_memory(failure);
+
+        *ret = TAKE_PTR(again);
+        return 0;
+}
+
+/* Each key is looked up where nothing has just been read: GDBM would find the one that it has come by last without
+ * looking, and so one that nobody else can find. */
 int table_verify(Table *table, TableProgress progress, void *userdata, Failure *failure) {
+        _cleanup_(table_closep) Table *again = NULL;
         Verifying verifying = { .table = table, .progress = progress, .userdata = userdata };
         int r;
 
+        r = table_open_again(table, &again, failure);
+        if (r < 0)
+                return r;
+
+        verifying.again = again;
         r = table_each(table, verify_key, &verifying, failure);
         if (r < 0)
                 return r;
