@@ -8,7 +8,7 @@
 
 enum {
         READ_SIZE = 65536,
-        BATCH_SIZE = 1024 * 1024,
+        BATCH_SIZE = 256 * 1024,
         HEADER_SIZE = 12, /* of an item's payload */
 };
 

@@ -39,8 +39,7 @@ static int stored_load(Span text, Stored *ret) {
         const char *name;
         json_t *value;
 
-        stored.object = json_loadb(text.size > 0 ? (const char *) text.data : "", text.size,
-                                   JSON_REJECT_DUPLICATES, &error);
+        stored.object = json_text_load(text, &error);
         if (!stored.object && json_error_code(&error) == json_error_out_of_memory)
                 return -ENOMEM;
         explicit_bzero(&error, sizeof(error)); /* it quotes */

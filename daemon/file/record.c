@@ -336,8 +336,7 @@ int record_load(Span text, json_t **ret, Failure *failure) {
                 return failure_set(failure, FAILURE_INVALID_ARGS, "A record may have at most %d bytes.",
                                    RECORD_SIZE_MAX);
 
-        object = json_loadb(text.size > 0 ? (const char *) text.data : "", text.size, JSON_REJECT_DUPLICATES,
-                            &error);
+        object = json_text_load(text, &error);
         if (object) {
                 *ret = object;
                 return 0;

@@ -9,7 +9,7 @@
 
 enum {
         WRITE_SIZE = 256 * 1024,
-        READ_SIZE = 64 * 1024,
+        READ_SIZE = 16 * 1024,
         HEADER_SIZE = 16,
 };
 
@@ -19,15 +19,18 @@ typedef struct Header {
         uint32_t key_size, payload_size;
 } Header;
 
-int sorter_item_compare(const SorterItem *a, const SorterItem *b) {
-        size_t common = MIN_OF(a->key.size, b->key.size);
-        int r;
+int sorter_key_compare(Span a, Span b) {
+        size_t common = MIN_OF(a.size, b.size);
+        int r = common > 0 ? memcmp(a.data, b.data, common) : 0;
 
+        return r != 0 ? r : (a.size > b.size) - (a.size < b.size);
+}
+
+int sorter_item_compare(const SorterItem *a, const SorterItem *b) {
         if (a->rank != b->rank)
                 return a->rank < b->rank ? -1 : 1;
 
-        r = common > 0 ? memcmp(a->key.data, b->key.data, common) : 0;
-        return r != 0 ? r : (a->key.size > b->key.size) - (a->key.size < b->key.size);
+        return sorter_key_compare(a->key, b->key);
 }
 
 int sorter_item_append(Bytes *bytes, const SorterItem *item) {
@@ -63,6 +66,13 @@ size_t sorter_item_read(Span bytes, SorterItem *ret, size_t *ret_needed) {
                 .payload = SPAN(bytes.data + sizeof(header) + header.key_size, header.payload_size),
         };
         return size;
+}
+
+Span sorter_item_key(const uint8_t *bytes) {
+        uint32_t size;
+
+        memcpy(&size, bytes + offsetof(Header, key_size), sizeof(size));
+        return SPAN(bytes + sizeof(Header), size);
 }
 
 static int open_nameless(const char *directory, Failure *failure) {

@@ -6,7 +6,7 @@
 
 #include "file/sorter.h"
 
-enum { RUNS_MAX = 64 }; /* are merged at once */
+enum { RUNS_MAX = 512 }; /* are merged at once, with a small buffer each */
 
 typedef struct Run {
         uint64_t offset, end;
@@ -20,6 +20,8 @@ typedef struct RunFile {
         Bytes text; /* to be written at `end` */
 } RunFile;
 
+int sorter_key_compare(Span a, Span b);
+
 /* Rank, then key. */
 int sorter_item_compare(const SorterItem *a, const SorterItem *b);
 
@@ -29,6 +31,9 @@ int sorter_item_append(Bytes *bytes, const SorterItem *item);
 /* Reads the item at the beginning of bytes: its size there; 0 where bytes hold less than all of it, and *ret_needed is
  * how many do. */
 size_t sorter_item_read(Span bytes, SorterItem *ret, size_t *ret_needed);
+
+/* The key of an item that is all there. */
+Span sorter_item_key(const uint8_t *bytes);
 
 /* Appends an item to the run under way; run_file_end_run() ends that. The file is made where there is none yet. */
 int run_file_append(RunFile *file, const char *directory, const SorterItem *item, Failure *failure);

@@ -3,7 +3,7 @@
  * as many runs as are merged at once, they become one run of the next. */
 #include "file/sorter-run.h"
 
-enum { GENERATIONS_MAX = 6 }; /* the last is never filled: 64^5 times the memory */
+enum { GENERATIONS_MAX = 4 }; /* the last is never filled: 512^3 times the memory */
 
 /* An item in memory, with the beginning of its key for quick comparisons. */
 typedef struct Entry {
@@ -83,7 +83,7 @@ static SorterItem entry_item(const Sorter *sorter, const Entry *entry) {
 static int entry_compare(const void *first, const void *second, void *userdata) {
         const Entry *a = first, *b = second;
         const Sorter *sorter = userdata;
-        SorterItem item_a, item_b;
+        const uint8_t *items = sorter->items.data;
         int order;
 
         if (a->rank != b->rank)
@@ -91,9 +91,7 @@ static int entry_compare(const void *first, const void *second, void *userdata) 
         if (a->prefix != b->prefix)
                 return a->prefix < b->prefix ? -1 : 1;
 
-        item_a = entry_item(sorter, a);
-        item_b = entry_item(sorter, b);
-        order = sorter_item_compare(&item_a, &item_b);
+        order = sorter_key_compare(sorter_item_key(items + a->offset), sorter_item_key(items + b->offset));
         return order != 0 ? order : (a->offset > b->offset) - (a->offset < b->offset);
 }
 
