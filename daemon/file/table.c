@@ -293,17 +293,20 @@ typedef struct Header {
         int64_t end; /* where the next block is put */
 } Header;
 
+static bool header_is_known(const Header *header) {
+        return header->magic == 0x13579ACF || header->magic == 0x13579AD1;
+}
+
 /* GDBM fills a file with zeros up to where its header says that it ends, before it writes into it. With one bit wrong
  * there that would be until the disk is full. All else in the header GDBM checks by itself. */
 static int check_end(const char *path, Failure *failure) {
-        static const uint32_t magics[] = { 0x13579ACF, 0x13579AD1 };
         _cleanup_close_ int descriptor = open(path, O_RDONLY | O_CLOEXEC);
         struct stat status;
         Header header;
 
         if (descriptor < 0 || fstat(descriptor, &status) < 0 ||
             pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header) ||
-            (header.magic != magics[0] && header.magic != magics[1]))
+            !header_is_known(&header))
                 return 0; /* GDBM says what is wrong */
 
         if (header.end >= 0 && header.end <= status.st_size + END_SLACK)
@@ -444,6 +447,47 @@ static int table_open_again(const Table *table, Table **ret, Failure *failure) {
         return 0;
 }
 
+/* GDBM's directory has, for each value of the first bits of a hash, where the bucket is: the same for as many in a row as
+ * the bucket spans, a power of two, beginning at a multiple of it. No key may go by an entry that is wrong, but the
+ * lookup of one that is not there does. */
+static bool directory_fits(const int64_t *entries, size_t count, off_t size) {
+        for (size_t i = 0, run; i < count; i += run) {
+                for (run = 1; i + run < count && entries[i + run] == entries[i];)
+                        run++;
+
+                if ((run & (run - 1)) != 0 || i % run != 0 || entries[i] <= 0 || entries[i] >= size)
+                        return false;
+        }
+
+        return true;
+}
+
+static int verify_directory(const Table *table, Failure *failure) {
+        int descriptor = gdbm_fdesc(table->gdbm);
+        _cleanup_free_ int64_t *entries = NULL;
+        struct stat status;
+        Header header;
+        size_t size;
+
+        if (fstat(descriptor, &status) < 0 ||
+            pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header))
+                return table_damaged(table, "its header cannot be read", failure);
+
+        if (!header_is_known(&header))
+                return 0;
+
+        size = (size_t) MAX_OF(header.directory_size, 0);
+        entries = malloc(MAX_OF(size, (size_t) 1));
+        if (!entries)
+                return failure_no_memory(failure);
+
+        if (pread(descriptor, entries, size, header.directory) != (ssize_t) size ||
+            !directory_fits(entries, size / sizeof(*entries), status.st_size))
+                return table_damaged(table, "its directory", failure);
+
+        return 0;
+}
+
 /* Each key is looked up where nothing has just been read: GDBM would find the one that it has come by last without
  * looking, and so one that nobody else can find. */
 int table_verify(Table *table, TableProgress progress, void *userdata, Failure *failure) {
@@ -451,7 +495,9 @@ int table_verify(Table *table, TableProgress progress, void *userdata, Failure *
         Verifying verifying = { .table = table, .progress = progress, .userdata = userdata };
         int r;
 
-        r = table_open_again(table, &again, failure);
+        r = verify_directory(table, failure);
+        if (r >= 0)
+                r = table_open_again(table, &again, failure);
         if (r < 0)
                 return r;
 

@@ -245,7 +245,7 @@ static void look_at_key(Look *look, Store *store, unsigned number) {
         if (r == -ENOENT) {
                 look->missing += version > 0;
         } else if (r < 0) {
-                look->failed++;
+                look->failed += version > 0;
                 check_failure(look, "fetch", &failure);
         } else if (version == 0) {
                 fault(look, "key %u was removed, and is there", number);
