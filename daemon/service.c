@@ -16,8 +16,8 @@
 #include "file/key-change.h"
 #include "file/reissuing-file.h"
 #include "file/store-thread.h"
-#include "job/job-engine.h"
-#include "line/centre.h"
+#include "job/extraction.h"
+#include "line/centre-line.h"
 
 /* What Reload replaces. */
 typedef struct Setup {
@@ -35,11 +35,14 @@ struct Service {
         void *userdata;
         sd_bus *bus;
         Setup setup;
+        Role role; /* as it was at the start, as the next two */
         char *station;
+        char *centre_name;
         StoreThread *store_thread;
         IssuanceFile *issuance;
         ReissuingFile *reissuing;
         Centre *centre;
+        CentreServer *server; /* role centre */
         Readers *readers;
         JobEngine *engine;
         ApiParts parts;
@@ -118,6 +121,60 @@ static int service_connect(Service *service, Failure *failure) {
         return 0;
 }
 
+/* The issuance file of this process, or the line to it. */
+static int service_open_centre(Service *service) {
+        const Config *config = service->setup.config;
+        _cleanup_free_ char *socket = NULL;
+        LineOptions options = {
+                .event = service->event,
+                .centre = config->centre,
+                .timeout = config->line_timeout,
+                .idle = config->line_idle,
+        };
+
+        if (service->role != ROLE_BRANCH)
+                return centre_new_local(service->issuance, &service->centre);
+
+        if (asprintf(&socket, "%s/line.sock", service->directories->runtime) < 0) {
+                socket = NULL;
+                return -ENOMEM;
+        }
+
+        options.socket = socket;
+        return centre_new_line(&options, &service->centre);
+}
+
+static void on_line_changed(void *userdata) {
+        Service *service = userdata;
+
+        api_line_changed(service->api);
+        job_engine_line_changed(service->engine);
+}
+
+/* Branches are let in when everything that they may ask for is there. */
+static int service_open_server(Service *service, Failure *failure) {
+        _cleanup_free_ char *socket = NULL;
+        CentreServerOptions options = {
+                .event = service->event,
+                .config = service->setup.config,
+                .centre = service->centre,
+                .handlers = job_engine_centre_handlers(),
+                .userdata = service->engine,
+        };
+
+        centre_observe(service->centre, on_line_changed, service);
+        if (service->role != ROLE_CENTRE)
+                return 0;
+
+        if (asprintf(&socket, "%s/centre.sock", service->directories->runtime) < 0) {
+                socket = NULL;
+                return failure_no_memory(failure);
+        }
+
+        options.socket = socket;
+        return centre_server_new(&options, &service->server, failure);
+}
+
 static int service_open_files(Service *service, Failure *failure) {
         const char *state = service->directories->state;
         int r;
@@ -127,6 +184,7 @@ static int service_open_files(Service *service, Failure *failure) {
                 return failure_set_errno(failure, FAILURE_STORE_FAILED, r,
                                          "The stores' thread cannot be started");
 
+        /* At a branch it stays empty: keys, check and backup are of both files everywhere. */
         r = issuance_file_open(service->store_thread, state, service->setup.seal_keys, service->setup.fields,
                                &service->issuance, failure);
         if (r < 0)
@@ -137,7 +195,7 @@ static int service_open_files(Service *service, Failure *failure) {
         if (r < 0)
                 return r;
 
-        r = centre_new_local(service->issuance, &service->centre);
+        r = service_open_centre(service);
         return r < 0 ? failure_no_memory(failure) : 0;
 }
 
@@ -198,6 +256,7 @@ static int service_open_api(Service *service, Failure *failure) {
 
         service->parts.readers = service->readers;
         service->parts.issuance = service->issuance;
+        service->parts.centre = service->centre;
         service->parts.engine = service->engine;
         service->parts.catalogue = service->setup.catalogue;
         r = api_start(service->api);
@@ -221,6 +280,7 @@ static int service_open_parts(Service *service, Failure *failure) {
         if (r < 0)
                 return r;
 
+        service->role = service->setup.config->role;
         r = service_open_files(service, failure);
         if (r < 0)
                 return r;
@@ -230,13 +290,16 @@ static int service_open_parts(Service *service, Failure *failure) {
                 return r;
 
         service->station = strdup(service->setup.config->station);
-        if (!service->station)
+        service->centre_name = strdup(service->setup.config->centre);
+        if (!service->station || !service->centre_name)
                 return failure_no_memory(failure);
 
         service->parts = (ApiParts){
                 .event = service->event,
                 .bus = service->bus,
                 .station = service->station,
+                .role = service->role,
+                .centre_name = service->centre_name,
                 .reload = reload,
                 .status_changed = status_changed,
                 .userdata = service,
@@ -249,7 +312,11 @@ static int service_open_parts(Service *service, Failure *failure) {
         if (r < 0)
                 return r;
 
-        return service_open_api(service, failure);
+        r = service_open_api(service, failure);
+        if (r < 0)
+                return r;
+
+        return service_open_server(service, failure);
 }
 
 int service_open(sd_event *event, const ServiceDirectories *directories, void (*bus_lost)(void *userdata),
@@ -278,7 +345,8 @@ Service *service_close(Service *service) {
                 return NULL;
 
         service->closing = true;
-        /* Whoever ends calls back to whom it worked for: the readers to the engine, all of them to the API. */
+        /* Whoever ends calls back to whom it worked for: the readers to the engine, all of them to the API and the line. */
+        centre_server_freep(&service->server);
         readers_freep(&service->readers);
         job_engine_freep(&service->engine);
         centre_freep(&service->centre);
@@ -289,6 +357,7 @@ Service *service_close(Service *service) {
         sd_bus_flush_close_unref(service->bus);
         setup_done(&service->setup);
         free(service->station);
+        free(service->centre_name);
         sd_event_unref(service->event);
         free(service);
         return NULL;
@@ -326,6 +395,8 @@ static void reload_adopt(Reload *reload) {
         reload->setup = old;
         readers_set_catalogue(service->readers, service->setup.catalogue, service->setup.keys);
         job_engine_reload(service->engine, service->setup.config, service->setup.catalogue);
+        if (service->server)
+                centre_server_reload(service->server, service->setup.config);
         service->parts.catalogue = service->setup.catalogue;
 }
 

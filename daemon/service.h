@@ -29,8 +29,8 @@ int service_open(sd_event *event, const ServiceDirectories *directories, void (*
 Service *service_close(Service *service);
 DEFINE_CLEANUP(Service *, service_close)
 
-/* Reads configuration, keys and profiles anew, all or nothing, and logs how that went. `readers:` and `station:` of the
- * configuration count from the next start on. `done` is called once, at once or later. */
+/* Reads configuration, keys and profiles anew, all or nothing, and logs how that went. `role:`, `readers:`,
+ * `station:` and what belongs to the line of a branch count from the next start on. `done` is called once, at once or later. */
 typedef void (*ReloadDone)(const Failure *failure, void *userdata);
 void service_reload(Service *service, ReloadDone done, void *userdata);
 

@@ -147,7 +147,10 @@ function print_beginning() {
         print page " \\- D\\-Bus interface of the card reissue service"
         print ".SH SYNOPSIS"
         print ".EX"
-        print "busctl introspect " page " " root_path(page)
+        if (page ~ /\.Centre$/) # not on the bus
+                print "unix:path=/run/icreissue/centre.sock"
+        else
+                print "busctl introspect " page " " root_path(page)
         print ".EE"
         print ".SH DESCRIPTION"
         print "The interfaces of"

@@ -4,11 +4,14 @@
 
 #include <stdio.h>
 
-#include "base/yaml.h"
+#include "base/config-private.h"
 
-enum { STATION_NAME_MAX = 64 };
-
-static const char *const roles[] = { "standalone", NULL };
+static const char *const roles[] = {
+        [ROLE_STANDALONE] = "standalone",
+        [ROLE_CENTRE] = "centre",
+        [ROLE_BRANCH] = "branch",
+        NULL,
+};
 static const char *const automatic_modes[] = {
         [AUTOMATIC_NO] = "no",
         [AUTOMATIC_YES] = "yes",
@@ -16,9 +19,16 @@ static const char *const automatic_modes[] = {
         NULL,
 };
 
+const char *role_name(Role role) {
+        return roles[role];
+}
+
 Config *config_free(Config *config) {
         if (!config)
                 return NULL;
+
+        for (size_t i = 0; i < config->branch_count; i++)
+                config_branch_done(&config->branches[i]);
 
         for (size_t i = 0; i < config->reader_count; i++) {
                 free(config->readers[i].name);
@@ -26,29 +36,12 @@ Config *config_free(Config *config) {
         }
 
         free(config->readers);
+        free(config->branches);
+        free(config->centre);
         free(config->station);
         free(config->issuance_key);
         free(config);
         return NULL;
-}
-
-static int read_station(Config *config, YamlNode node, Failure *failure) {
-        const char *text;
-        int r;
-
-        if (!yaml_present(node))
-                return 0;
-
-        r = yaml_read_text(node, "the station's name", &text, failure);
-        if (r < 0)
-                return r;
-
-        if (!*text || strlen(text) > STATION_NAME_MAX)
-                return yaml_complain(node, failure, "a station's name has 1 to %d bytes", STATION_NAME_MAX);
-
-        free(config->station);
-        config->station = strdup(text);
-        return config->station ? 0 : failure_no_memory(failure);
 }
 
 static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
@@ -130,6 +123,29 @@ static int read_number(YamlNode root, const char *key, unsigned maximum, unsigne
         return 0;
 }
 
+/* Keys that mean something in one role only are refused in the others: nobody shall believe that they work there. */
+static int check_role_keys(const Config *config, YamlNode root, Failure *failure) {
+        static const struct {
+                const char *key;
+                Role role;
+        } owned[] = {
+                { "branches", ROLE_CENTRE },
+                { "centre", ROLE_BRANCH },
+                { "line-timeout", ROLE_BRANCH },
+                { "line-idle", ROLE_BRANCH },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(owned); i++) {
+                YamlNode node = yaml_find(root, owned[i].key);
+
+                if (yaml_present(node) && config->role != owned[i].role)
+                        return yaml_complain(node, failure, "%s: belongs to role: %s", owned[i].key,
+                                             roles[owned[i].role]);
+        }
+
+        return 0;
+}
+
 /* A relative path is in the configuration's directory, as everything else of it. */
 static int read_key_file(Config *config, YamlNode node, const char *directory, Failure *failure) {
         const char *path = "issuance-key";
@@ -153,19 +169,36 @@ static int read_key_file(Config *config, YamlNode node, const char *directory, F
         return 0;
 }
 
+static int read_role(Config *config, YamlNode root, Failure *failure) {
+        YamlNode role = yaml_find(root, "role");
+        size_t choice = ROLE_STANDALONE;
+        int r = 0;
+
+        if (yaml_present(role))
+                r = yaml_read_choice(role, roles, "a role", &choice, failure);
+        if (r < 0)
+                return r;
+
+        config->role = (Role) choice;
+        r = check_role_keys(config, root, failure);
+        if (r >= 0)
+                r = config_read_name(yaml_find(root, "centre"), "the centre's name", &config->centre,
+                                     failure);
+        if (r >= 0)
+                r = config_read_branches(config, yaml_find(root, "branches"), failure);
+        if (r >= 0)
+                r = read_number(root, "line-timeout", 600, &config->line_timeout, failure);
+        if (r >= 0)
+                r = read_number(root, "line-idle", 3600, &config->line_idle, failure);
+
+        return r;
+}
+
 static int read_rest(Config *config, YamlNode root, Failure *failure) {
-        YamlNode role = yaml_find(root, "role"), automatic = yaml_find(root, "automatic");
-        YamlNode two_person = yaml_find(root, "two-person");
+        YamlNode two_person = yaml_find(root, "two-person"), automatic = yaml_find(root, "automatic");
         size_t choice = AUTOMATIC_NO;
         int r = 0;
 
-        if (yaml_present(role)) {
-                r = yaml_read_choice(role, roles, "a role", &choice, failure);
-                if (r < 0)
-                        return r;
-        }
-
-        choice = AUTOMATIC_NO;
         if (yaml_present(automatic))
                 r = yaml_read_choice(automatic, automatic_modes, "no, yes or request", &choice, failure);
         config->automatic = (AutomaticMode) choice;
@@ -180,9 +213,10 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
 }
 
 static int read_file(Config *config, YamlNode root, const char *directory, Failure *failure) {
-        static const char *const keys[] = { "role",       "station",      "readers",
-                                            "automatic",  "job-limit",    "spoiled-limit",
-                                            "two-person", "issuance-key", NULL };
+        static const char *const keys[] = { "role",      "station",       "readers",      "automatic",
+                                            "job-limit", "spoiled-limit", "two-person",   "issuance-key",
+                                            "branches",  "centre",        "line-timeout", "line-idle",
+                                            NULL };
         int r;
 
         r = read_key_file(config, yaml_find(root, "issuance-key"), directory, failure);
@@ -193,9 +227,12 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
         if (r >= 0)
                 r = yaml_check_keys(root, keys, "the configuration", failure);
         if (r >= 0)
-                r = read_station(config, yaml_find(root, "station"), failure);
+                r = config_read_name(yaml_find(root, "station"), "the station's name", &config->station,
+                                     failure);
         if (r >= 0)
                 r = read_readers(config, yaml_find(root, "readers"), failure);
+        if (r >= 0)
+                r = read_role(config, root, failure);
         if (r >= 0)
                 r = read_rest(config, root, failure);
 
@@ -206,7 +243,7 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
         _cleanup_(config_freep) Config *config = new0(Config, 1);
         _cleanup_(yaml_file_freep) YamlFile *file = NULL;
         _cleanup_free_ char *path = NULL;
-        char host[STATION_NAME_MAX + 1] = {};
+        char host[CONFIG_NAME_MAX + 1] = {};
         int r;
 
         if (!config || asprintf(&path, "%s/icreissue.yaml", directory) < 0) {
@@ -216,8 +253,11 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
 
         config->job_limit = 1000;
         config->spoiled_limit = 3;
+        config->line_timeout = 30;
+        config->line_idle = 60;
+        config->centre = strdup("the centre");
         config->station = strdup(gethostname(host, sizeof(host) - 1) == 0 && *host ? host : "station");
-        if (!config->station)
+        if (!config->station || !config->centre)
                 return failure_no_memory(failure);
 
         r = yaml_file_load(path, &file, failure);

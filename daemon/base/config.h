@@ -6,6 +6,13 @@
 
 #include "base/failure.h"
 
+typedef enum Role {
+        ROLE_STANDALONE, /* centre and branch in one */
+        ROLE_CENTRE,     /* besides, branches extract from its issuance file */
+        ROLE_BRANCH,     /* no issuance file: the centre's is reached over the line */
+        _ROLE_MAX,
+} Role;
+
 typedef enum AutomaticMode {
         AUTOMATIC_NO,
         AUTOMATIC_YES,     /* a card whose record's flag says "unissued" is reissued as soon as it appears */
@@ -18,7 +25,21 @@ typedef struct ConfigReader {
         bool target;   /* blanks may be put into it for any job; default true */
 } ConfigReader;
 
+/* At a centre: a branch that may use its line. */
+typedef struct ConfigBranch {
+        char *name;             /* as records' histories name it */
+        char *account;          /* the Unix account that its SSH key belongs to, or a user's number */
+        char **types;           /* card types that it may extract; NULL-terminated; NULL: all */
+        unsigned cards_per_day; /* extractions; 0: no limit */
+} ConfigBranch;
+
 typedef struct Config {
+        Role role;
+        char *centre; /* role branch: how messages name the centre; default "the centre" */
+        ConfigBranch *branches;
+        size_t branch_count;
+        unsigned line_timeout; /* role branch: seconds for an answer of the centre; 1..600, default 30 */
+        unsigned line_idle;    /* role branch: seconds without work until the line is let go; default 60 */
         char *station;         /* in the records' history; default: the host's name */
         ConfigReader *readers; /* empty: every reader is the desk's, under its PC/SC name */
         size_t reader_count;
@@ -28,6 +49,8 @@ typedef struct Config {
         char *issuance_key; /* the key file, for where there is no credential; default DIRECTORY/issuance-key */
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
 } Config;
+
+const char *role_name(Role role); /* "standalone", ... Static. */
 
 /* PROFILE_INVALID with file:line:column and what was expected; nothing is returned then. */
 int config_load(const char *directory, Config **ret, Failure *failure);

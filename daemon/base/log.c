@@ -40,6 +40,10 @@ static const struct {
         [LOG_TRANSFER] = { "a6cac6032e0e411e89dd3929442734bc", LOG_NOTICE },
         [LOG_CARE] = { "b2158a305a5d40dfb8df5503d362e45c", LOG_NOTICE },
         [LOG_ACCESS_DENIED] = { "e0d403af033840878cd3c0c1c626d653", LOG_WARNING },
+        [LOG_LINE_UP] = { "7abdce4340e94c6586ce18b7c84c1843", LOG_NOTICE },
+        [LOG_LINE_DOWN] = { "25fc7a544e224d539ddfdbea73f8e796", LOG_WARNING },
+        [LOG_BRANCH_REFUSED] = { "fcfa45fbd5c8403fac4b12e418a7815a", LOG_WARNING },
+        [LOG_LATE_CONFIRMATION] = { "5e1ef3217d0f43a9b17bfac96867b582", LOG_WARNING },
         [LOG_STORE_FAILED] = { "c2ccdd753f25444b8dbde150b84fd22f", LOG_ERR },
         [LOG_INTERNAL] = { "350ae60e88b04121aa0324e80507ff01", LOG_ERR },
 };

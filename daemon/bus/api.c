@@ -55,6 +55,11 @@ void api_root_changed(Api *api) {
         api_say_later(api);
 }
 
+void api_line_changed(Api *api) {
+        if (api && api->started)
+                api_root_changed(api);
+}
+
 /* Readers */
 
 static void reader_added(Reader *reader, void *userdata) {

@@ -7,6 +7,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "base/config.h"
 #include "card/catalogue.h"
 #include "card/readers.h"
 #include "file/issuance-file.h"
@@ -22,9 +23,12 @@ typedef struct ApiParts {
         sd_event *event;
         sd_bus *bus;
         const char *station;
+        Role role;
+        const char *centre_name; /* role branch: as messages name the centre */
         Catalogue *catalogue;
         Readers *readers;
-        IssuanceFile *issuance;
+        IssuanceFile *issuance; /* role branch: empty, and the records are elsewhere */
+        Centre *centre;
         JobEngine *engine;
 
         /* Reload: reads configuration, keys and profiles anew; `done` is called once, at once or later. A failure has
@@ -50,5 +54,8 @@ const JobObserver *api_job_observer(void);
 /* Puts all objects on the bus. Calls that have arrived before are answered when the event loop runs. Returns 0 or a
  * negative errno. */
 int api_start(Api *api);
+
+/* How the line is may have changed. */
+void api_line_changed(Api *api);
 
 #endif

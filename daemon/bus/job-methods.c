@@ -147,6 +147,10 @@ int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error 
         ImportArguments arguments;
         int r;
 
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
+
         r = import_arguments_read(message, &arguments, &failure);
         if (r < 0)
                 return error_set_failure(error, r, &failure);
@@ -169,6 +173,10 @@ int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error 
         _cleanup_failure_ Failure failure = {};
         ExportArguments arguments;
         int r;
+
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
 
         r = export_arguments_read(message, &arguments, &failure);
         if (r < 0)

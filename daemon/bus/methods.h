@@ -4,7 +4,10 @@
 #ifndef ICREISSUE_BUS_METHODS_H
 #define ICREISSUE_BUS_METHODS_H
 
-#include <systemd/sd-bus.h>
+#include "bus/publisher.h"
+
+/* AccessDenied, which names the centre, where the issuance file is not in this process. */
+int check_file(const Published *published, sd_bus_error *error);
 
 /* record-methods.c */
 int method_get_record(sd_bus_message *message, void *userdata, sd_bus_error *error);

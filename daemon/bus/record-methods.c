@@ -11,6 +11,17 @@
 
 enum { LIST_LIMIT = 1000 };
 
+int check_file(const Published *published, sd_bus_error *error) {
+        const ApiParts *parts = published->api->parts;
+
+        if (parts->role != ROLE_BRANCH)
+                return 0;
+
+        return sd_bus_error_setf(error, failure_name(FAILURE_ACCESS_DENIED),
+                                 "This station is a branch: the records are kept at %s. Manage them there.",
+                                 parts->centre_name);
+}
+
 static int answer_record(Reply *reply, const Record *record) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
         const Catalogue *catalogue = reply->api->parts->catalogue;
@@ -77,6 +88,10 @@ int method_get_record(sd_bus_message *message, void *userdata, sd_bus_error *err
         const char *type, *id;
         int r;
 
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
+
         r = key_arguments_read(message, &type, &id, &failure);
         if (r < 0)
                 return error_set_failure(error, r, &failure);
@@ -123,6 +138,10 @@ int method_list_records(sd_bus_message *message, void *userdata, sd_bus_error *e
         const char *type, *cursor;
         uint32_t limit;
         int r;
+
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
 
         r = sd_bus_message_read(message, "ssu", &type, &cursor, &limit);
         if (r < 0)
@@ -226,6 +245,10 @@ int method_find_records(sd_bus_message *message, void *userdata, sd_bus_error *e
         const char *field, *value;
         int r;
 
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
+
         r = sd_bus_message_read(message, "ss", &field, &value);
         if (r < 0)
                 return r;
@@ -255,6 +278,10 @@ int method_put_record(sd_bus_message *message, void *userdata, sd_bus_error *err
         json_t *record;
         int r;
 
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
+
         r = record_message_read(message, &record, &failure);
         if (r < 0)
                 return error_set_failure(error, r, &failure);
@@ -273,6 +300,10 @@ int method_remove_record(sd_bus_message *message, void *userdata, sd_bus_error *
         _cleanup_failure_ Failure failure = {};
         const char *type, *id;
         int r;
+
+        r = check_file(published, error);
+        if (r < 0)
+                return r;
 
         r = key_arguments_read(message, &type, &id, &failure);
         if (r < 0)
@@ -303,7 +334,7 @@ int method_request_reissue(sd_bus_message *message, void *userdata, sd_bus_error
         if (r < 0)
                 return r;
 
-        r = issuance_file_request(api->parts->issuance, type, id, reason, &actor, on_requested, reply);
+        r = centre_request(api->parts->centre, type, id, reason, &actor, on_requested, reply);
         return reply_expect(&reply, r, &failure, error);
 }
 
@@ -324,6 +355,6 @@ int method_withdraw_request(sd_bus_message *message, void *userdata, sd_bus_erro
         if (r < 0)
                 return r;
 
-        r = issuance_file_withdraw(api->parts->issuance, type, id, &actor, on_withdrawn, reply);
+        r = centre_withdraw(api->parts->centre, type, id, &actor, on_withdrawn, reply);
         return reply_expect(&reply, r, &failure, error);
 }

@@ -8,7 +8,7 @@
 #include "bus/reply.h"
 
 /* Goes up with each addition to the interfaces; nothing is ever changed or removed. */
-enum { API_VERSION = 2 };
+enum { API_VERSION = 3 };
 
 void root_object_card_inserted(Api *api, const char *reader_path, const char *type) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardInserted", "os", reader_path, type);
@@ -30,8 +30,16 @@ static PropertyValue read_version(const void *object _unused_) {
         return PROPERTY_TEXT(PACKAGE_VERSION);
 }
 
-static PropertyValue read_role(const void *object _unused_) {
-        return PROPERTY_TEXT("standalone");
+static PropertyValue read_role(const void *object) {
+        const Api *api = object;
+
+        return PROPERTY_TEXT(role_name(api->parts->role));
+}
+
+static PropertyValue read_line_state(const void *object) {
+        const Api *api = object;
+
+        return PROPERTY_TEXT(line_state_name(centre_line_state(api->parts->centre)));
 }
 
 static PropertyValue read_automatic(const void *object) {
@@ -51,9 +59,9 @@ static PropertyValue read_api_version(const void *object _unused_) {
 }
 
 static const PropertyRow root_properties[] = {
-        { "Version", read_version },        { "Role", read_role },
-        { "Automatic", read_automatic },    { "RecordCount", read_record_count },
-        { "ApiVersion", read_api_version },
+        { "Version", read_version },          { "Role", read_role },
+        { "LineState", read_line_state },     { "Automatic", read_automatic },
+        { "RecordCount", read_record_count }, { "ApiVersion", read_api_version },
 };
 
 static int set_automatic(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
@@ -134,6 +142,33 @@ static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *
         return 1;
 }
 
+static void on_checked(uint64_t usec, const Failure *failure, void *userdata) {
+        _cleanup_(reply_freep) Reply *reply = userdata;
+
+        reply_end(reply, failure_is_set(failure)
+                                 ? reply_failure(reply, failure)
+                                 : sd_bus_reply_method_return(reply->message, "st",
+                                                              reply->api->parts->centre_name, usec));
+}
+
+static int method_check_line(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Published *published = userdata;
+        Api *api = published->api;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        int r;
+
+        r = reply_new(api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = centre_check(api->parts->centre, on_checked, reply);
+        if (r == -EOPNOTSUPP)
+                r = failure_set(&failure, FAILURE_INVALID_ARGS,
+                                "This station is no branch: it has no line to a centre.");
+        return reply_expect(&reply, r, &failure, error);
+}
+
 static const sd_bus_vtable root_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("ReadCard", SD_BUS_ARGS("s", reader), SD_BUS_RESULT("s", type, "s", id),
@@ -169,6 +204,8 @@ static const sd_bus_vtable root_vtable[] = {
 
         SD_BUS_METHOD_WITH_ARGS("ListCardTypes", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssas)", types),
                                 method_list_card_types, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("CheckLine", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", centre, "t", microseconds),
+                                method_check_line, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
 
@@ -185,6 +222,7 @@ static const sd_bus_vtable root_vtable[] = {
 
         SD_BUS_PROPERTY("Version", "s", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Role", "s", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("LineState", "s", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_WRITABLE_PROPERTY("Automatic", "b", publisher_property_get, set_automatic, 0,
                                  SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("RecordCount", "t", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -58,8 +58,10 @@ static void subkey_double(uint8_t *subkey, size_t block) {
         for (size_t i = 0; i < block; i++)
                 subkey[i] = (uint8_t) (subkey[i] << 1 | (i + 1 < block ? subkey[i + 1] >> 7 : 0));
 
-        if (carry)
-                subkey[block - 1] ^= block == BLOCK_AES ? 0x87 : 0x1B;
+        if (carry && block == BLOCK_AES)
+                subkey[BLOCK_AES - 1] ^= 0x87;
+        else if (carry)
+                subkey[BLOCK_DES - 1] ^= 0x1B;
 }
 
 /* CMAC over two blocks, whatever the input's length: what is missing is 80 00 ... (AN10922, 2.2.1). */

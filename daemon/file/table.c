@@ -22,6 +22,7 @@ enum {
         WRITE_BUCKETS = 1000,
         CHECK_SIZE = 17, /* a newline and 16 digits */
         PROGRESS_INTERVAL = 4096,
+        END_SLACK = 16 * 1024 * 1024, /* bytes that a file may end before its header says so */
 };
 
 struct Table {
@@ -283,6 +284,35 @@ static int table_adopt(GDBM_FILE gdbm, const char *path, int buckets, Table **re
         return 0;
 }
 
+/* GDBM's own header, as it stands at the beginning of a file whose offsets have 64 bits. */
+typedef struct Header {
+        uint32_t magic;
+        int32_t block_size;
+        int64_t directory;
+        int32_t directory_size, directory_bits, bucket_size, bucket_elements;
+        int64_t end; /* where the next block is put */
+} Header;
+
+/* GDBM fills a file with zeros up to where its header says that it ends, before it writes into it. With one bit wrong
+ * there that would be until the disk is full. All else in the header GDBM checks by itself. */
+static int check_end(const char *path, Failure *failure) {
+        static const uint32_t magics[] = { 0x13579ACF, 0x13579AD1 };
+        _cleanup_close_ int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+        struct stat status;
+        Header header;
+
+        if (descriptor < 0 || fstat(descriptor, &status) < 0 ||
+            pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header) ||
+            (header.magic != magics[0] && header.magic != magics[1]))
+                return 0; /* GDBM says what is wrong */
+
+        if (header.end >= 0 && header.end <= status.st_size + END_SLACK)
+                return 0;
+
+        return failure_set(failure, FAILURE_STORE_FAILED,
+                           "%s is damaged (its header). Restore the files of the last backup.", path);
+}
+
 int table_open(const char *path, TableMode mode, bool large, Table **ret, Failure *failure) {
         /* Reading is four times faster with mmap, writing ten times without while the file grows. */
         static const int flags[] = {
@@ -293,6 +323,10 @@ int table_open(const char *path, TableMode mode, bool large, Table **ret, Failur
         _cleanup_(table_closep) Table *table = NULL;
         GDBM_FILE gdbm;
         int r;
+
+        r = mode == TABLE_CREATE ? 0 : check_end(path, failure);
+        if (r < 0)
+                return r;
 
         /* With a function for fatal errors GDBM calls it and then exit(); with none it returns the error. */
         gdbm = gdbm_open(path, BLOCK_SIZE, flags[mode] | GDBM_CLOEXEC, S_IRUSR | S_IWUSR, NULL);

@@ -59,7 +59,7 @@ void automatic_card(JobEngine *engine, Reader *reader) {
         look->engine = engine;
         card_place_set(&look->place, reader);
         if (!look->place.reader ||
-            issuance_file_get(engine->parts.issuance, facts->type, facts->id, on_record, look) < 0) {
+            centre_look(engine->parts.centre, facts->type, facts->id, on_record, look) < 0) {
                 automatic_look_free(look);
                 return;
         }

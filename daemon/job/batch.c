@@ -377,8 +377,19 @@ static void on_requested(const RecordRow *rows, size_t count, const char *next_c
 }
 
 static int batch_start_requested(Job *batch, JobAnswer done, void *userdata, Failure *failure) {
-        BatchStart *start = new0(BatchStart, 1);
+        BatchStart *start;
 
+        if (!centre_is_local(batch->engine->parts.centre)) {
+                failure_set(
+                        failure, FAILURE_ACCESS_DENIED,
+                        "This station is a branch: which reissues are requested, %s knows. Give the batch its "
+                        "records.",
+                        batch->engine->parts.config->centre);
+                job_free(batch);
+                return failure_errno(FAILURE_ACCESS_DENIED);
+        }
+
+        start = new0(BatchStart, 1);
         if (start)
                 *start = (BatchStart){ .batch = batch, .done = done, .userdata = userdata };
 

@@ -59,16 +59,27 @@ static int on_ask_again(sd_event_source *source _unused_, uint64_t usec _unused_
         return 0;
 }
 
+void card_job_ask_now(Job *job) {
+        if ((job->state == JOB_EXTRACTING || job->state == JOB_RECORDING) && job->centre_tries > 0 &&
+            job->timer)
+                on_ask_again(NULL, 0, job);
+}
+
 /* The centre could not answer: it is asked again, later and later. */
 static void ask_again_later(Job *job, const Failure *failure) {
         unsigned delay = retry_delay(job->centre_tries++);
 
         job_set_error(job, failure);
-        log_event(LOG_STORE_FAILED, &(LogSubject){ .job = job->uuid, .failure = failure },
-                  "Job %" PRIu64 " asks again in %u s: %s", job->number, delay, failure_message(failure));
+        if (job->outcome == OUTCOME_CANCELLED)
+                job_answer_waiters(job);        /* it is cancelled; the centre hears of it when it can */
+        if (failure->kind != FAILURE_LINE_DOWN) /* that the line itself has told */
+                log_event(LOG_STORE_FAILED, &(LogSubject){ .job = job->uuid, .failure = failure },
+                          "Job %" PRIu64 " asks again in %u s: %s", job->number, delay,
+                          failure_message(failure));
         if (job_set_timer(job, delay, on_ask_again, job) < 0)
                 log_event(LOG_INTERNAL, NULL, "Job %" PRIu64 " stands still for lack of memory.",
                           job->number);
+        engine_check_parked(job->engine);
 }
 
 static bool may_be_asked_again(const Failure *failure) {
@@ -78,6 +89,7 @@ static bool may_be_asked_again(const Failure *failure) {
 
 /* Two-person rule: the last request of the record must be somebody else's. */
 static int check_second_person(const Job *job, const Record *record, Failure *failure) {
+        const char *own = job->engine->parts.config->station, *station;
         const json_t *entry, *last = NULL;
         size_t i;
 
@@ -91,7 +103,8 @@ static int check_second_person(const Job *job, const Record *record, Failure *fa
                         last = entry;
         }
 
-        if (!last || job->owner == (uid_t) -1 ||
+        station = last ? json_string_value(json_object_get(last, "station")) : NULL;
+        if (!last || job->owner == (uid_t) -1 || (station && !streq(station, own)) ||
             json_integer_value(json_object_get(last, "by")) != (json_int_t) job->owner)
                 return 0;
 

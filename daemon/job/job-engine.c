@@ -80,7 +80,7 @@ int engine_check_limit(JobEngine *engine, Failure *failure) {
         unsigned open = 0;
 
         for (Job *job = engine->first; job; job = job->next)
-                open += !job_is_finished(job) && !job->parent_number;
+                open += !job_is_finished(job) && !job->parent_number && !job->branch;
 
         if (engine->parking)
                 return failure_set(failure, FAILURE_TOO_MANY_JOBS,
@@ -320,8 +320,7 @@ static void engine_keep_last_number(JobEngine *engine, uint64_t number) {
         engine->last_number_stored = number;
 }
 
-static int on_expired(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        Job *job = userdata;
+void job_remove(Job *job) {
         JobEngine *engine = job->engine;
         char key[JOB_KEY_SIZE];
 
@@ -337,15 +336,20 @@ static int on_expired(sd_event_source *source _unused_, uint64_t usec _unused_, 
         engine_unlink(engine, job);
         engine->observer->job_removed(job, engine->observer_userdata);
         job_free(job);
+}
+
+static int on_expired(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        job_remove(userdata);
         return 0;
 }
 
 void job_expire(Job *job) {
-        unsigned seconds = FINISHED_KEPT_SECONDS;
+        bool kept = job->kind != JOB_EXTRACTION || job->cancel_wanted;
+        unsigned seconds = kept ? FINISHED_KEPT_SECONDS : 0;
         struct tm utc = {};
         time_t finished;
 
-        if (job->finished && strptime(job->finished, "%Y-%m-%dT%H:%M:%SZ", &utc)) {
+        if (kept && job->finished && strptime(job->finished, "%Y-%m-%dT%H:%M:%SZ", &utc)) {
                 finished = timegm(&utc);
                 if (finished + FINISHED_KEPT_SECONDS <= time(NULL))
                         seconds = 0;
@@ -373,7 +377,9 @@ static void job_log_end(const Job *job) {
 }
 
 void job_advise_end(Job *job) {
-        if (job_is_background(job))
+        if (job->kind == JOB_EXTRACTION)
+                job_set_advice(job, "%s", "");
+        else if (job_is_background(job))
                 background_advise_end(job);
         else if (job->state == JOB_FAILED)
                 job_set_advice(
@@ -442,6 +448,8 @@ int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure) {
                 return failure_no_memory(failure);
 
         job->cancel_wanted = true;
+        if (job->kind == JOB_EXTRACTION)
+                return extraction_cancel(job, failure);
         if (job->kind == JOB_BATCH)
                 batch_cancel(job);
         else if (background_is_running(job))
@@ -486,8 +494,20 @@ static int job_reset(Job *job) {
         return 0;
 }
 
+static int job_accept(Job *job, JobAnswer done, void *userdata, Failure *failure) {
+        int r = extraction_accept(job, failure);
+
+        if (r >= 0 && job_add_waiter(job, done, userdata) < 0)
+                return failure_no_memory(failure);
+
+        return r;
+}
+
 int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         _cleanup_failure_ Failure none = {};
+
+        if (job->kind == JOB_EXTRACTION)
+                return job_accept(job, done, userdata, failure);
 
         if (job->state != JOB_FAILED || job->journaling)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
@@ -526,7 +546,8 @@ void engine_check_parked(JobEngine *engine) {
                 return;
 
         for (Job *job = engine->first; job; job = job->next)
-                if (job->issue || job->inhibiting || background_is_running(job))
+                if (job->issue || job->inhibiting || background_is_running(job) ||
+                    (job->centre_busy && centre_is_local(engine->parts.centre)))
                         return;
 
         engine->parked = NULL;
@@ -547,6 +568,16 @@ void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *us
         engine_check_parked(engine);
 }
 
+/* --- the line --- */
+
+void job_engine_line_changed(JobEngine *engine) {
+        if (centre_line_state(engine->parts.centre) != LINE_UP || engine->parking)
+                return;
+
+        for (Job *job = engine->first; job; job = job->next)
+                card_job_ask_now(job);
+}
+
 /* --- start and stop --- */
 
 static int on_load(const char *key, json_t *object, void *userdata, Failure *failure) {
@@ -562,6 +593,9 @@ static int on_load(const char *key, json_t *object, void *userdata, Failure *fai
 
         if (streq(key, "refused"))
                 return refusals_load(engine, object, failure);
+
+        if (strncmp(key, "branch/", 7) == 0)
+                return ledger_load(engine, key + 7, object, failure);
 
         if (strncmp(key, "job/", 4) != 0)
                 return 0; /* a batch's results: when all batches are here */
@@ -595,7 +629,9 @@ static void engine_resume(JobEngine *engine) {
                 if (job_is_finished(job)) {
                         job_advise_end(job);
                         job_expire(job);
-                } else if (job->kind == JOB_BATCH)
+                } else if (job->kind == JOB_EXTRACTION)
+                        extraction_resume(job);
+                else if (job->kind == JOB_BATCH)
                         batch_run(job);
                 else if (job_is_background(job))
                         background_resume(job);
@@ -702,6 +738,7 @@ JobEngine *job_engine_free(JobEngine *engine) {
         for (size_t i = 0; i < engine->made_count; i++)
                 card_place_clear(&engine->made[i]);
 
+        ledgers_free(engine);
         free(engine->spoiled);
         free(engine->made);
         sd_event_source_disable_unref(engine->match_source);

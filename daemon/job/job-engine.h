@@ -50,6 +50,9 @@ DEFINE_CLEANUP(JobEngine *, job_engine_free)
 /* A new configuration and catalogue, for what begins from now on. */
 void job_engine_reload(JobEngine *engine, const Config *config, Catalogue *catalogue);
 
+/* How the line is has changed: jobs that wait for the centre ask it at once when it is up. */
+void job_engine_line_changed(JobEngine *engine);
+
 /* For SIGTERM: begins nothing more, and parks card operations at their next safe moment; `parked` is called once, when
  * none is under way. */
 void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *userdata);
@@ -119,7 +122,8 @@ Job *job_engine_find(JobEngine *engine, uint64_t number);
 
 /* Ends an open job; a card being written is left half-written (spoiled). JOB_FINISHED. Answered when durable. */
 int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure);
-/* Begins a failed job anew, under a new UUID. INVALID_ARGS for one that has not failed. */
+/* Begins a failed job anew, under a new UUID. INVALID_ARGS for one that has not failed. Of an extraction that is a
+ * confirmation which matches nothing: accepts it. */
 int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure);
 /* Batches only: no further card is begun, until resumed. */
 int job_pause(Job *job, JobAnswer done, void *userdata, Failure *failure);

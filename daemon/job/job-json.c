@@ -59,6 +59,9 @@ json_t *job_to_json(const Job *job) {
                 json_object_set_new(object, "parent-index", json_integer(job->parent_index));
         }
 
+        if (job->branch)
+                json_object_set_new(object, "branch", json_string(job->branch));
+
         if (failure_is_set(&job->error)) {
                 json_object_set_new(object, "error", json_string(failure_name(job->error.kind)));
                 json_object_set_new(object, "error-message", json_string(failure_message(&job->error)));
@@ -123,6 +126,7 @@ static int read_strings(Job *job, const json_t *object) {
                 { "id", &job->id },
                 { "old-serial", &job->old_serial },
                 { "new-serial", &job->new_serial },
+                { "branch", &job->branch },
         };
         int r;
 
@@ -238,6 +242,8 @@ int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *f
                 r = read_records(job, object);
         if (r >= 0)
                 r = read_rest(job, object);
+        if (r >= 0 && kind == JOB_EXTRACTION && (!job->branch || !job->type || !job->id))
+                r = -EINVAL;
         if (r == -ENOMEM)
                 return failure_no_memory(failure);
         if (r < 0)

@@ -56,6 +56,8 @@ typedef struct JobWaiter {
         void *userdata;
 } JobWaiter;
 
+typedef struct BranchCall BranchCall;
+
 /* One record of a batch. */
 typedef struct BatchRecord {
         char *type;
@@ -117,6 +119,12 @@ struct Job {
         uint64_t tally; /* records so far */
         char *closing;  /* the advice once it is done; NULL: none */
 
+        /* extraction */
+        char *branch;      /* whose it is; NULL: no extraction */
+        BranchCall *calls; /* that wait for their turn */
+        BranchCall *call;  /* that the issuance file is asked for */
+        bool entered;      /* known by its UUID */
+
         unsigned journaling; /* transitions being made durable: nothing else may begin */
         bool centre_busy;    /* the centre's answer is awaited */
         bool inhibiting;     /* logind's answer is awaited */
@@ -148,7 +156,9 @@ struct JobEngine {
         size_t made_count;
         SleepInhibitor *inhibitor;
         sd_event_source
-                *asleep; /* logind has refused: until this fires, or the machine wakes, no card is begun */
+                *asleep;   /* logind has refused: until this fires, or the machine wakes, no card is begun */
+        void *extractions; /* tsearch(3) tree of the open ones, by UUID */
+        struct Ledger *ledgers; /* of branches */
         json_t *refused; /* {"key": hexadecimal, "digests": array}: keys and PINs that cards have refused */
         size_t stores_pending;
         bool parking;
@@ -177,6 +187,8 @@ char *uuid_new(void);
 int replace_string(char **to, const char *from);
 /* Answers them; to cancel a job that has ended otherwise is JOB_FINISHED. */
 void job_answer_waiters(Job *job);
+/* What they asked for was refused, and the job stays as it is. */
+void job_refuse_waiters(Job *job, const Failure *failure);
 
 /* --- job-json.c: a job in the reissuing file --- */
 
@@ -208,6 +220,8 @@ int job_begin(Job *job, JobAnswer done, void *userdata, void (*then)(Job *job), 
 void job_advise_end(Job *job);
 /* The last step of every job: what happens when its state has become done, failed or cancelled. */
 void job_finish(Job *job);
+/* Takes the job off the bus and out of the reissuing file, and frees it. */
+void job_remove(Job *job);
 /* For a job found finished after a restart, too: it leaves the bus ten minutes after its end. */
 void job_expire(Job *job);
 /* Whether something that others do for the job is under way, so that nothing else may begin. */
@@ -239,6 +253,8 @@ void card_job_wait_for_blank(Job *job);
 void card_job_write(Job *job);
 void card_job_verify(Job *job);
 void card_job_tell_centre(Job *job);
+/* Asks the centre again without waiting any longer, if that is what the job does. */
+void card_job_ask_now(Job *job);
 void card_job_take_old_card(Job *job, Reader *reader);
 Actor job_actor(const Job *job);
 
@@ -276,6 +292,18 @@ void batch_link_children(JobEngine *engine);
 void batch_load_result(JobEngine *engine, const char *key, const json_t *object);
 void batch_forget_results(Job *batch);
 void batch_records_free(Job *job);
+
+/* --- extraction.c, ledger.c: at a centre --- */
+
+/* Forgets its UUID; questions that wait are told to come again. Nothing for other kinds of jobs. */
+void extraction_leave(Job *job);
+void extraction_resume(Job *job);
+int extraction_cancel(Job *job, Failure *failure);
+/* A confirmation that matched nothing is taken into its record. */
+int extraction_accept(Job *job, Failure *failure);
+/* What the reissuing file says of a branch. */
+int ledger_load(JobEngine *engine, const char *branch, const json_t *object, Failure *failure);
+void ledgers_free(JobEngine *engine);
 
 /* --- background.c: jobs that need nobody: imports, exports, care of the stores --- */
 

@@ -11,7 +11,7 @@
 static const char *const kind_names[_JOB_KIND_MAX] = {
         [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",           [JOB_BATCH] = "batch",
         [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export",         [JOB_CHECK] = "check",
-        [JOB_BACKUP] = "backup",   [JOB_ROTATE_KEY] = "rotate-key",
+        [JOB_BACKUP] = "backup",   [JOB_ROTATE_KEY] = "rotate-key", [JOB_EXTRACTION] = "extraction",
 };
 
 static const char *const state_names[_JOB_STATE_MAX] = {
@@ -71,6 +71,7 @@ Job *job_free(Job *job) {
         sd_event_source_disable_unref(job->timer);
         cleanup_close(&job->descriptor);
         batch_records_free(job);
+        extraction_leave(job);
         failure_done(&job->error);
         half_written_clear(&job->half);
         card_place_clear(&job->old_card);
@@ -91,6 +92,7 @@ Job *job_free(Job *job) {
         free(job->id);
         free(job->old_serial);
         free(job->new_serial);
+        free(job->branch);
         free(job);
         return NULL;
 }
@@ -262,7 +264,7 @@ int replace_string(char **to, const char *from) {
 void job_answer_waiters(Job *job) {
         _cleanup_failure_ Failure failure = {};
 
-        if (job->cancel_wanted && job->state != JOB_CANCELLED)
+        if (job->cancel_wanted && job->state != JOB_CANCELLED && job->outcome != OUTCOME_CANCELLED)
                 failure_set(&failure, FAILURE_JOB_FINISHED,
                             "Job %" PRIu64 " had ended before it could be cancelled.", job->number);
 
@@ -271,6 +273,16 @@ void job_answer_waiters(Job *job) {
 
                 job->waiters = waiter->next;
                 waiter->done(failure_is_set(&failure) ? NULL : job, &failure, waiter->userdata);
+        }
+}
+
+void job_refuse_waiters(Job *job, const Failure *failure) {
+        job->cancel_wanted = false;
+        while (job->waiters) {
+                _cleanup_free_ JobWaiter *waiter = job->waiters;
+
+                job->waiters = waiter->next;
+                waiter->done(NULL, failure, waiter->userdata);
         }
 }
 
@@ -317,6 +329,9 @@ json_t *job_describe(const Job *job) {
                            job->report);
         if (!object)
                 return NULL;
+
+        if (job->branch)
+                json_object_set_new(object, "branch", json_string(job->branch));
 
         if (job->parent_number)
                 json_object_set_new(object, "batch", json_integer((json_int_t) job->parent_number));

@@ -20,6 +20,7 @@ typedef enum JobKind {
         JOB_CHECK, /* care of the stores */
         JOB_BACKUP,
         JOB_ROTATE_KEY,
+        JOB_EXTRACTION, /* at a centre: what stands for a card that a branch makes */
         _JOB_KIND_MAX,
 } JobKind;
 
@@ -47,13 +48,13 @@ job_number(const Job *job); /* of the object path /org/example/ICReissue/job/NUM
 JobKind job_kind(const Job *job);
 JobState job_state(const Job *job);
 bool job_is_finished(const Job *job);
-const char *job_advice(const Job *job);        /* a sentence; "" where there is nothing to do */
-double job_progress(const Job *job);           /* 0..1 */
-const char *job_card_type(const Job *job);     /* "" while unknown */
-uint32_t job_count(const Job *job);            /* the new card's issuance count; 0 while unknown */
-const char *job_source(const Job *job);        /* the reader's name; "" where there is none */
-const char *job_target(const Job *job);        /* the reader's name; "" means any target reader */
-FailureKind job_error(const Job *job);         /* the last refusal, while waiting; the reason, once failed */
+const char *job_advice(const Job *job);    /* a sentence; "" where there is nothing to do */
+double job_progress(const Job *job);       /* 0..1 */
+const char *job_card_type(const Job *job); /* "" while unknown */
+uint32_t job_count(const Job *job);        /* the new card's issuance count; 0 while unknown */
+const char *job_source(const Job *job);    /* the reader's name, or the branch's; "" where there is none */
+const char *job_target(const Job *job);    /* the reader's name; "" means any target reader */
+FailureKind job_error(const Job *job);     /* the last refusal, while waiting; the reason, once failed */
 const char *job_error_message(const Job *job); /* "" where there is none */
 const char *job_uuid(const Job *job);          /* RFC 9562 text form */
 uid_t job_owner(const Job *job);               /* who started it; (uid_t) -1: automatic mode */

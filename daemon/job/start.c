@@ -101,10 +101,13 @@ typedef struct IssueStart {
 } IssueStart;
 
 static void check_issuable(const Job *job, const Record *record, Failure *failure) {
+        const char *station = json_string_value(json_object_get(record->extraction, "station"));
+
         if (record->extraction)
                 failure_set(failure, FAILURE_RECORD_IN_USE,
-                            "Job %s has reserved this record since %s; wait for its end, or cancel it.",
+                            "Job %s%s%s has reserved this record since %s; wait for its end, or cancel it.",
                             json_string_value(json_object_get(record->extraction, "job")),
+                            station ? " at station " : "", station ? station : "",
                             json_string_value(json_object_get(record->extraction, "at")));
         else if (record->issued && !job->request)
                 failure_set(
@@ -127,7 +130,7 @@ static void on_issue_record(const Record *record, const Failure *failure, void *
 
         check_issuable(job, record, &reason);
         r = failure_errno(reason.kind);
-        if (r >= 0)
+        if (r >= 0 && record->fields) /* else they come with the extraction */
                 r = enrolment_check(record, job->engine->parts.catalogue, &reason);
         if (r >= 0)
                 r = job_begin(TAKE_PTR(job), start->done, start->userdata, NULL, &reason);
@@ -161,7 +164,7 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
                 return r;
 
         *start = (IssueStart){ .job = job, .done = done, .userdata = userdata };
-        if (issuance_file_get(engine->parts.issuance, job->type, job->id, on_issue_record, start) < 0)
+        if (centre_look(engine->parts.centre, job->type, job->id, on_issue_record, start) < 0)
                 return failure_no_memory(failure);
 
         engine->stores_pending++;

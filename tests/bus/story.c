@@ -363,15 +363,10 @@ void story_cancel(Desk *desk, const char *job) {
         desk_call_on(desk, desk_bus(desk), job, DESK_JOB, NULL, "Cancel", "");
 }
 
-int story_run(const char *name, const TTest *const *tests, size_t count, unsigned seconds) {
+static int run_case(const char *name, TCase *tcase) {
         Suite *suite = suite_create(name);
-        TCase *tcase = tcase_create(name);
         SRunner *runner;
         int failed;
-
-        tcase_set_timeout(tcase, seconds);
-        for (size_t i = 0; i < count; i++)
-                tcase_add_test(tcase, tests[i]);
 
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
@@ -379,4 +374,22 @@ int story_run(const char *name, const TTest *const *tests, size_t count, unsigne
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int story_run(const char *name, const TTest *const *tests, size_t count, unsigned seconds) {
+        TCase *tcase = tcase_create(name);
+
+        tcase_set_timeout(tcase, seconds);
+        for (size_t i = 0; i < count; i++)
+                tcase_add_test(tcase, tests[i]);
+
+        return run_case(name, tcase);
+}
+
+int story_run_loop(const char *name, const TTest *test, int count, unsigned seconds) {
+        TCase *tcase = tcase_create(name);
+
+        tcase_set_timeout(tcase, seconds);
+        tcase_add_loop_test(tcase, test, 0, count);
+        return run_case(name, tcase);
 }

@@ -82,4 +82,7 @@ void story_cancel(Desk *desk, const char *job);
 /* Runs the tests of one program; returns the exit status. Each test opens its own desk, in its own process. */
 int story_run(const char *name, const TTest *const *tests, size_t count, unsigned seconds);
 
+/* The same of one test, once for each _i from 0. */
+int story_run_loop(const char *name, const TTest *test, int count, unsigned seconds);
+
 #endif

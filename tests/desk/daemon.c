@@ -52,8 +52,8 @@ static void assemble_credentials(Desk *desk) {
 }
 
 void desk_start_daemon(Desk *desk) {
-        char credentials[4096];
-        char *environment[] = { credentials, NULL };
+        char credentials[4096], bus[4096];
+        char *environment[] = { credentials, desk->bus_address ? bus : NULL, NULL };
         char *arguments[] = { (char *) room_build_file(desk, "icreissued"),
                               "--config",
                               (char *) desk_path(desk, "config"),
@@ -72,6 +72,7 @@ void desk_start_daemon(Desk *desk) {
                 assemble_credentials(desk);
         snprintf(credentials, sizeof(credentials), "CREDENTIALS_DIRECTORY=%s",
                  desk_path(desk, "credentials"));
+        snprintf(bus, sizeof(bus), "DBUS_SYSTEM_BUS_ADDRESS=%s", desk->bus_address ? desk->bus_address : "");
         process_start(desk, &desk->daemon, "icreissued", NULL, environment, arguments);
 }
 

@@ -49,7 +49,9 @@ typedef struct DeskOptions {
 
 /* ---- the desk ---- */
 
-/* Enters a room of its own, for the whole process, and starts everything but the daemon. One at a time. */
+/* Enters a room of its own, for the whole process, and starts everything but the daemon. A second desk may be opened
+ * while the first one is: its room is inside the first one's, whose files it sees and whose network it does not. They
+ * are closed in the opposite order; meanwhile pcscd of the first one is neither stopped nor started. */
 Desk *desk_open(const DeskOptions *options);
 
 /* Ends everything that was started, and frees the desk. NULL is allowed. */
@@ -62,6 +64,10 @@ const char *desk_path(Desk *desk, const char *name);
 /* Writes a text file there, e.g. "config/icreissue.yaml". Directories must exist, see desk_directory(). */
 void desk_write(Desk *desk, const char *name, const char *text);
 void desk_directory(Desk *desk, const char *name);
+
+/* For a child process: goes into that desk's network, or into its room, where another desk was opened since. */
+void desk_join_network(const Desk *desk);
+void desk_join_room(const Desk *desk);
 
 /* Fails the test, as told above. */
 void desk_fail(Desk *desk, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));

@@ -27,6 +27,7 @@ struct Desk {
         pid_t janitor; /* 0: none */
         int janitor_pipe;
         char *directory;
+        int namespaces[2];    /* of mounts and network */
         const char *bound[8]; /* system paths at which something of ours is shown */
         size_t bound_count;
         char *repeat;

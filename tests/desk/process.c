@@ -15,13 +15,15 @@
 
 #include "inside.h"
 
-static void become(int log, int output, char *const *environment, char *const *arguments, pid_t parent) {
+static void become(const Desk *desk, int log, int output, char *const *environment, char *const *arguments,
+                   pid_t parent) {
         int nothing = open("/dev/null", O_RDONLY);
         sigset_t none;
 
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(EXIT_FAILURE);
+        desk_join_room(desk);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
@@ -49,7 +51,7 @@ void process_start(Desk *desk, Process *process, const char *log, int *output, c
         fflush(NULL); /* so that the child has nothing to print twice */
         process->pid = fork();
         if (process->pid == 0)
-                become(log_file, ends[1], environment, arguments, parent);
+                become(desk, log_file, ends[1], environment, arguments, parent);
         if (process->pid < 0)
                 desk_fail(desk, "starting %s: %m", arguments[0]);
         process->handle = (int) syscall(SYS_pidfd_open, process->pid, 0);

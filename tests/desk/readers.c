@@ -46,6 +46,9 @@ void readers_prepare(Desk *desk) {
         desk_directory(desk, "drivers/desk.bundle");
         desk_directory(desk, "drivers/desk.bundle/Contents");
         desk_directory(desk, "drivers/desk.bundle/Contents/Linux");
+        /* Where a second desk looks for it, once these drivers are shown in place of the machine's. */
+        desk_directory(desk, "drivers/serial");
+        room_copy(desk, VPCD_DRIVER, desk_path(desk, "drivers/serial/libifdvpcd.so"));
         desk_write(desk, "drivers/desk.bundle/Contents/Info.plist", bundle);
         if (symlink(room_build_file(desk, "ifd-desk.so"),
                     desk_path(desk, "drivers/desk.bundle/Contents/Linux/ifd-desk.so")) < 0)

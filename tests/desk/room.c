@@ -40,6 +40,10 @@ void room_enter(Desk *desk) {
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 desk_fail(desk, "private mounts: %m");
         loopback_up(desk);
+        desk->namespaces[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        desk->namespaces[1] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        if (desk->namespaces[0] < 0 || desk->namespaces[1] < 0)
+                desk_fail(desk, "the room's namespaces: %m");
 
         if (asprintf(&directory, "%s/desk-XXXXXX", place ? place : "/tmp") < 0 || !mkdtemp(directory))
                 desk_fail(desk, "a temporary directory: %m");
@@ -49,7 +53,20 @@ void room_enter(Desk *desk) {
         mount_memory(desk, "/run");
 }
 
+void desk_join_network(const Desk *desk) {
+        if (setns(desk->namespaces[1], CLONE_NEWNET) < 0)
+                fprintf(stderr, "desk: going back into the network: %m\n");
+}
+
+void desk_join_room(const Desk *desk) {
+        desk_join_network(desk);
+        if (setns(desk->namespaces[0], CLONE_NEWNS) < 0)
+                fprintf(stderr, "desk: going back into the room: %m\n");
+}
+
 void room_leave(Desk *desk) {
+        for (size_t i = 0; i < sizeof(desk->namespaces) / sizeof(desk->namespaces[0]); i++)
+                close(desk->namespaces[i]);
         while (desk->bound_count > 0)
                 umount2(desk->bound[--desk->bound_count], MNT_DETACH);
         umount2("/run", MNT_DETACH);

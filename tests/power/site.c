@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A directory of a store, opened and checked; see site.h. */
 #include "power/site.h"
 
 #include <check.h>

@@ -14,7 +14,7 @@
 #include "file/store.h"
 
 enum {
-        CONTENT_KEYS = 300,
+        CONTENT_KEYS = 150,
         CONTENT_KEY_SIZE = 64,
 };
 

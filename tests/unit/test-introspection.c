@@ -12,6 +12,8 @@
 #include "bus/job-object.h"
 #include "bus/reader-object.h"
 #include "bus/root-object.h"
+#include "line/protocol.h"
+#include "line/server-private.h"
 
 static const PublisherKind *const kinds[] = { &root_object_kind, &reader_object_kind, &job_object_kind };
 
@@ -122,7 +124,8 @@ static void serve(int descriptor) {
                                                kinds[i]->vtable, find_anything, bus) < 0)
                         _exit(2);
 
-        if (sd_bus_start(bus) < 0)
+        if (sd_bus_add_object_vtable(bus, NULL, CENTRE_PATH, CENTRE_INTERFACE, branch_vtable(), bus) < 0 ||
+            sd_bus_start(bus) < 0)
                 _exit(3);
 
         while ((r = sd_bus_process(bus, NULL)) >= 0)
@@ -176,6 +179,7 @@ static void introspect_service(Lines *ret) {
         introspect(bus, API_PATH, ret);
         introspect(bus, READER_PATH "/one", ret);
         introspect(bus, JOB_PATH "/1", ret);
+        introspect(bus, CENTRE_PATH, ret);
         sd_bus_flush_close_unref(bus);
         waitpid(child, NULL, 0);
 }
@@ -199,6 +203,9 @@ START_TEST(what_is_introspected_is_what_is_documented)
         _cleanup_lines_ Lines documented = {}, introspected = {};
         xmlDoc *document = read_source_file(API_NAME ".xml");
 
+        describe(xmlDocGetRootElement(document), &documented);
+        xmlFreeDoc(document);
+        document = read_source_file(CENTRE_INTERFACE ".xml");
         describe(xmlDocGetRootElement(document), &documented);
         xmlFreeDoc(document);
         sort_unique(&documented);
@@ -236,10 +243,14 @@ static void check_documented(xmlNode *node) {
 
 START_TEST(everything_is_documented)
 {
-        xmlDoc *document = read_source_file(API_NAME ".xml");
+        static const char *const files[] = { API_NAME ".xml", CENTRE_INTERFACE ".xml" };
 
-        check_documented(xmlDocGetRootElement(document));
-        xmlFreeDoc(document);
+        for (size_t i = 0; i < ELEMENTS(files); i++) {
+                xmlDoc *document = read_source_file(files[i]);
+
+                check_documented(xmlDocGetRootElement(document));
+                xmlFreeDoc(document);
+        }
 }
 END_TEST
 
@@ -277,7 +288,7 @@ START_TEST(every_method_has_a_permission)
                         methods++;
                 }
 
-        ck_assert_uint_eq(methods, 23);
+        ck_assert_uint_eq(methods, 24);
         ck_assert(has_row("org.freedesktop.DBus.Properties", "Set"));
 }
 END_TEST

@@ -267,7 +267,7 @@ START_TEST(a_damaged_record_leaves_nothing_in_the_index_when_it_is_removed)
 }
 END_TEST
 
-/* As a flipped bit in one of GDBM's buckets does. */
+/* As a flipped bit in one of GDBM's buckets does. The idle file may not have the key yet. */
 static void hide_key(const Desk *desk, const char *file, const char *key) {
         char path[128];
         GDBM_FILE gdbm;
@@ -275,7 +275,7 @@ static void hide_key(const Desk *desk, const char *file, const char *key) {
         place_path(&desk->place, file, path);
         gdbm = gdbm_open(path, 0, GDBM_WRITER, 0, NULL);
         ck_assert_ptr_nonnull(gdbm);
-        ck_assert_int_eq(gdbm_delete(gdbm, (datum){ .dptr = (char *) key, .dsize = (int) strlen(key) }), 0);
+        (void) gdbm_delete(gdbm, (datum){ .dptr = (char *) key, .dsize = (int) strlen(key) });
         ck_assert_int_eq(gdbm_close(gdbm), 0);
 }
 

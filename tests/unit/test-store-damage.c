@@ -5,6 +5,7 @@
  * Each damage is looked at by a child of its own. */
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "file-fixture.h"
@@ -13,8 +14,9 @@
 enum {
         SEGMENT_SIZE = 64 * 1024,
         SAMPLES_DAILY = 2, /* of each file, damage and state */
-        SAMPLES_NIGHTLY = 600,
+        SAMPLES_NIGHTLY = 200,
         SECONDS_FOR_ONE = 20,
+        FILE_MAX = 256 * 1024 * 1024, /* bytes: whoever writes more would fill the disk */
         BLOCK = 4096,
         SECTOR = 512,
         COMMITS = 40,
@@ -458,6 +460,7 @@ static _Noreturn void run_child(const State *state, const Damage *damage, const 
 
         dup2(silence, STDERR_FILENO);
         prctl(PR_SET_DUMPABLE, 0);
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){ FILE_MAX, FILE_MAX });
         alarm(SECONDS_FOR_ONE);
         found = look_at_store(&look, directory);
         if (look.fault[0] == '\0')
@@ -503,6 +506,15 @@ static size_t sample_offset(Random *random, size_t size) {
         return (size_t) random_below(random, limit);
 }
 
+/* What has done harm once. */
+static void damage_header(const State *state, size_t file, Tally *tally) {
+        if (strstr(state->files.file[file].name, ".gdbm")) /* GDBM's end of the file, far beyond it */
+                try_damage(
+                        state,
+                        &(Damage){ .kind = FLIP, .file = file, .offset = 38, .bit = 2, .swapped = SIZE_MAX },
+                        tally);
+}
+
 static void damage_file(const State *state, size_t file, Random *random, Tally *tally) {
         unsigned samples = is_nightly() ? SAMPLES_NIGHTLY : SAMPLES_DAILY;
         size_t size = state->files.file[file].content.size;
@@ -520,6 +532,7 @@ static void damage_file(const State *state, size_t file, Random *random, Tally *
                         try_damage(state, &damage, tally);
                 }
 
+        damage_header(state, file, tally);
         for (size_t other = 0; other < file; other++)
                 try_damage(state, &(Damage){ .file = file, .swapped = other }, tally);
 }

@@ -124,12 +124,19 @@ static void kill_after(Worker *worker, unsigned marks, unsigned microseconds) {
         kill(worker->pid, SIGKILL);
 }
 
+/* Fewer where everything takes ten times as long: under ThreadSanitizer and valgrind. */
+static unsigned rounds_of(unsigned daily, unsigned nightly) {
+        const char *slow = getenv("CK_TIMEOUT_MULTIPLIER");
+
+        return slow && atoi(slow) >= 10 ? daily / 10 : power_often(daily, nightly);
+}
+
 START_TEST(a_kill_at_any_moment_loses_nothing_that_was_acknowledged)
 {
         uint64_t seed = power_seed(), random = seed;
         _cleanup_(site_done) Site site = site_new(seed);
         _cleanup_(load_done) Load load = load_new(seed);
-        unsigned rounds = power_often(200, 5000), killed = 0;
+        unsigned rounds = rounds_of(200, 5000), killed = 0;
 
         for (unsigned i = 0; i < rounds; i++) {
                 Worker worker = worker_start(&site, &load, ACTIONS, NULL);
@@ -167,12 +174,13 @@ START_TEST(a_kill_at_each_call_loses_nothing_that_was_acknowledged)
         uint64_t random = site.seed, call = 1;
         unsigned runs = 0;
 
+        /* Nightly at every call, by day at one in a few. */
         while (kill_at_call(&site, call)) {
                 runs++;
-                call += 1 + power_random(&random) % power_often(8, 1);
+                call += 1 + power_random(&random) % (800 / rounds_of(100, 800));
         }
         printf("%u runs, up to call %llu\n", runs, (unsigned long long) call);
-        ck_assert_uint_gt(runs, 20);
+        ck_assert_uint_gt(runs, 2);
 }
 END_TEST
 
@@ -180,7 +188,7 @@ END_TEST
 START_TEST(a_kill_while_it_starts_after_a_kill_loses_nothing)
 {
         uint64_t seed = power_seed(), random = seed;
-        unsigned rounds = power_often(40, 2000);
+        unsigned rounds = rounds_of(40, 2000);
 
         for (unsigned i = 0; i < rounds; i++) {
                 _cleanup_(site_done) Site site = site_new(seed + i);
