@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pending changes: an array, each key once. */
+/* Pending changes: an array, each key once, and a hash table of where they are in it. */
 #include "file/change-set.h"
+
+#include <xxhash.h>
 
 void change_set_done(ChangeSet *set) {
         for (size_t i = 0; i < set->count; i++) {
@@ -9,15 +11,46 @@ void change_set_done(ChangeSet *set) {
         }
 
         free(set->changes);
+        free(set->slots);
         *set = (ChangeSet){};
 }
 
-static PendingChange *find(const ChangeSet *set, const char *key) {
-        for (size_t i = 0; i < set->count; i++)
-                if (streq(set->changes[i].key, key))
-                        return &set->changes[i];
+/* The slot of the key, or the empty one where it would be. There are always empty ones. */
+static uint32_t *find_slot(const ChangeSet *set, const char *key) {
+        size_t mask = 2 * set->space - 1, at = XXH3_64bits(key, strlen(key)) & mask;
 
-        return NULL;
+        while (set->slots[at] != 0 && !streq(set->changes[set->slots[at] - 1].key, key))
+                at = (at + 1) & mask;
+
+        return &set->slots[at];
+}
+
+static PendingChange *find(const ChangeSet *set, const char *key) {
+        uint32_t slot = set->count > 0 ? *find_slot(set, key) : 0;
+
+        return slot > 0 ? &set->changes[slot - 1] : NULL;
+}
+
+static int grow(ChangeSet *set) {
+        size_t space = MAX_OF(2 * set->space, 8U);
+        PendingChange *changes = reallocarray(set->changes, space, sizeof(PendingChange));
+        uint32_t *slots;
+
+        if (!changes)
+                return -ENOMEM;
+
+        set->changes = changes;
+        slots = new0(uint32_t, 2 * space);
+        if (!slots)
+                return -ENOMEM;
+
+        free(set->slots);
+        set->slots = slots;
+        set->space = space;
+        for (size_t i = 0; i < set->count; i++)
+                *find_slot(set, changes[i].key) = (uint32_t) i + 1;
+
+        return 0;
 }
 
 /* The change of that key, made where there is none; NULL when there is no memory. */
@@ -27,22 +60,15 @@ static PendingChange *find_or_add(ChangeSet *set, const char *key) {
         if (change)
                 return change;
 
-        if (set->count == set->space) {
-                size_t space = MAX_OF(2 * set->space, 8U);
-                PendingChange *changes = reallocarray(set->changes, space, sizeof(PendingChange));
-
-                if (!changes)
-                        return NULL;
-
-                set->changes = changes;
-                set->space = space;
-        }
+        if (set->count == set->space && grow(set) < 0)
+                return NULL;
 
         change = &set->changes[set->count];
         *change = (PendingChange){ .key = strdup(key) };
         if (!change->key)
                 return NULL;
 
+        *find_slot(set, key) = (uint32_t) set->count + 1;
         set->count++;
         return change;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A change set while it is made: what is put and removed is seen by its own fetches, and by the store when it is applied,
- * whole or not at all. Small: tens to hundreds of keys. */
+ * whole or not at all. It is in memory. */
 #ifndef ICREISSUE_FILE_CHANGE_SET_H
 #define ICREISSUE_FILE_CHANGE_SET_H
 
@@ -17,6 +17,8 @@ typedef struct ChangeSet {
         Store *store; /* borrowed */
         PendingChange *changes;
         size_t count, space;
+        uint32_t *
+                slots; /* 2 * space of them: where a key is looked for first; 0: none, else a change's number + 1 */
 } ChangeSet;
 
 void change_set_done(ChangeSet *set);

@@ -339,6 +339,31 @@ START_TEST(an_import_is_cancelled_or_closed_while_the_new_file_is_made)
 }
 END_TEST
 
+START_TEST(other_fields_that_are_to_be_indexed_meanwhile_are_found)
+{
+        static const IssuanceField before[] = { { .type = "b", .name = "key", .indexed = true },
+                                                { .type = "a", .name = "holder" } };
+        _cleanup_desk_ Desk desk = { .place = place_new(), .fields = fields_of(before, ELEMENTS(before)) };
+        IssuanceFields *fields = usual_fields();
+        Moved moved = {};
+
+        desk_open(&desk);
+        put_many(&desk, "a", 2);
+        import(&desk, lines_file("{\"type\":\"a\",\"id\":\"x\",\"fields\":{\"holder\":\"X\"}}", true),
+               IMPORT_ADD, &moved);
+        run_until_bulk(&desk);
+        ck_assert_int_eq(issuance_file_set_fields(desk.file, fields), 0);
+        run_until(desk.place.event, &moved.come);
+        ck_assert_msg(moved.kind == FAILURE_NONE, "%s", moved.message);
+        expect_found(&desk, "holder", "X", "a/x:0:u ");
+        expect_found(&desk, "holder", "h1", "a/001:0:u ");
+        issuance_fields_unref(desk.fields);
+        desk.fields = fields;
+        desk_reopen(&desk);
+        expect_found(&desk, "holder", "X", "a/x:0:u ");
+}
+END_TEST
+
 START_TEST(two_large_imports_at_once_do_not_mix)
 {
         _cleanup_desk_ Desk desk = desk_new();
@@ -459,6 +484,7 @@ int main(void) {
         tcase_add_loop_test(imports, an_import_of_what_is_changed_meanwhile_fails, 0,
                             (int) ELEMENTS(collisions));
         tcase_add_loop_test(imports, an_import_is_cancelled_or_closed_while_the_new_file_is_made, 0, 2);
+        tcase_add_test(imports, other_fields_that_are_to_be_indexed_meanwhile_are_found);
         tcase_add_test(imports, two_large_imports_at_once_do_not_mix);
         tcase_add_test(imports, many_records_are_imported_with_progress);
         tcase_add_loop_test(imports, an_import_is_whole_or_undone_when_the_process_is_killed, 0, rounds);
