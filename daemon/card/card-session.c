@@ -8,6 +8,7 @@
 #include <reader.h>
 #include <time.h>
 
+#include "card/pcsc-order.h"
 #include "card/pcsc.h"
 
 enum {
@@ -110,11 +111,12 @@ static bool card_gate_is_closed(CardGate *gate) {
 static void opening_free(Opening *opening, bool reset) {
         if (opening->connected) {
                 if (!opening->direct)
-                        SCardEndTransaction(opening->card, reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD);
-                SCardDisconnect(opening->card, SCARD_LEAVE_CARD);
+                        PCSC_USE(SCardEndTransaction(opening->card,
+                                                     reset ? SCARD_RESET_CARD : SCARD_LEAVE_CARD));
+                PCSC_CHANGE(SCardDisconnect(opening->card, SCARD_LEAVE_CARD));
         }
         if (opening->established)
-                SCardReleaseContext(opening->context);
+                PCSC_CHANGE(SCardReleaseContext(opening->context));
 
         failure_done(&opening->failure);
         card_gate_unref(opening->gate);
@@ -123,8 +125,8 @@ static void opening_free(Opening *opening, bool reset) {
 }
 
 static LONG opening_reconnect(Opening *opening, DWORD initialization) {
-        return SCardReconnect(opening->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_ANY, initialization,
-                              &opening->protocol);
+        return PCSC_USE(SCardReconnect(opening->card, SCARD_SHARE_SHARED, SCARD_PROTOCOL_ANY, initialization,
+                                       &opening->protocol));
 }
 
 static int opening_fail(const Opening *opening, LONG code, Failure *failure) {
@@ -151,9 +153,9 @@ static int opening_connect(Opening *opening, Failure *failure) {
                 return r;
 
         opening->established = true;
-        code = SCardConnect(opening->context, opening->reader,
-                            opening->direct ? SCARD_SHARE_DIRECT : SCARD_SHARE_SHARED,
-                            opening->direct ? 0 : SCARD_PROTOCOL_ANY, &opening->card, &opening->protocol);
+        code = PCSC_CHANGE(SCardConnect(
+                opening->context, opening->reader, opening->direct ? SCARD_SHARE_DIRECT : SCARD_SHARE_SHARED,
+                opening->direct ? 0 : SCARD_PROTOCOL_ANY, &opening->card, &opening->protocol));
         if (code != SCARD_S_SUCCESS)
                 return opening_fail(opening, code, failure);
 
@@ -161,11 +163,11 @@ static int opening_connect(Opening *opening, Failure *failure) {
         if (opening->direct)
                 return 0;
 
-        code = SCardBeginTransaction(opening->card);
+        code = PCSC_USE(SCardBeginTransaction(opening->card));
         for (unsigned i = 0; code == SCARD_W_RESET_CARD && i < RESETS_MAX; i++) {
                 code = opening_reconnect(opening, SCARD_LEAVE_CARD);
                 if (code == SCARD_S_SUCCESS)
-                        code = SCardBeginTransaction(opening->card);
+                        code = PCSC_USE(SCardBeginTransaction(opening->card));
         }
 
         return code == SCARD_S_SUCCESS ? 0 : opening_fail(opening, code, failure);
@@ -356,8 +358,8 @@ int card_session_transmit(void *userdata, Span command, uint8_t *response, size_
         if (r < 0)
                 return r;
 
-        code = SCardTransmit(session->opening->card, session_protocol(session), command.data, command.size,
-                             NULL, response, &received);
+        code = PCSC_USE(SCardTransmit(session->opening->card, session_protocol(session), command.data,
+                                      command.size, NULL, response, &received));
         if (code == SCARD_S_SUCCESS && received >= STATUS_WORD_SIZE) {
                 *size = received;
                 return 0;
@@ -404,7 +406,8 @@ int card_session_atr(const CardSession *session, Bytes *ret) {
         uint8_t atr[MAX_ATR_SIZE];
         DWORD size = sizeof(atr);
 
-        if (SCardGetAttrib(session->opening->card, SCARD_ATTR_ATR_STRING, atr, &size) != SCARD_S_SUCCESS)
+        if (PCSC_USE(SCardGetAttrib(session->opening->card, SCARD_ATTR_ATR_STRING, atr, &size)) !=
+            SCARD_S_SUCCESS)
                 size = 0;
 
         return bytes_assign(ret, SPAN(atr, MIN_OF(size, sizeof(atr))));
@@ -414,8 +417,8 @@ uint32_t card_session_channel(const CardSession *session) {
         uint32_t channel = 0;
         DWORD size = sizeof(channel);
 
-        if (SCardGetAttrib(session->opening->card, SCARD_ATTR_CHANNEL_ID, (LPBYTE) &channel, &size) !=
-                    SCARD_S_SUCCESS ||
+        if (PCSC_USE(SCardGetAttrib(session->opening->card, SCARD_ATTR_CHANNEL_ID, (LPBYTE) &channel,
+                                    &size)) != SCARD_S_SUCCESS ||
             size != sizeof(channel))
                 return 0;
 
