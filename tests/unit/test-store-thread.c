@@ -4,12 +4,13 @@
 #include "file-fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "file/store.h"
 
 struct Store {
         unsigned changes; /* since the last commit */
-        unsigned commits;
+        atomic_uint commits; /* read while the thread goes on with the next group */
         bool fails;
 };
 
