@@ -9,7 +9,7 @@
 #include "file/store.h"
 
 struct Store {
-        unsigned changes; /* since the last commit */
+        unsigned changes;    /* since the last commit */
         atomic_uint commits; /* read while the thread goes on with the next group */
         bool fails;
 };
@@ -40,7 +40,7 @@ static void tell(Told *told, const char *text) {
 typedef struct Gate {
         pthread_mutex_t mutex;
         pthread_cond_t changed;
-        bool open;
+        bool entered, open;
 } Gate;
 
 typedef struct Task {
@@ -64,6 +64,8 @@ static void run_task(void *userdata) {
 
         if (task->gate) {
                 pthread_mutex_lock(&task->gate->mutex);
+                task->gate->entered = true;
+                pthread_cond_broadcast(&task->gate->changed);
                 while (!task->gate->open)
                         pthread_cond_wait(&task->gate->changed, &task->gate->mutex);
                 pthread_mutex_unlock(&task->gate->mutex);
@@ -105,10 +107,18 @@ static void task_done(void *userdata) {
                 submit(TAKE_PTR(task->again), task);
 }
 
+/* The thread has taken its group, so what is submitted from here on is in the next. */
+static void wait_until_entered(Gate *gate) {
+        pthread_mutex_lock(&gate->mutex);
+        while (!gate->entered)
+                pthread_cond_wait(&gate->changed, &gate->mutex);
+        pthread_mutex_unlock(&gate->mutex);
+}
+
 static void open_gate(Gate *gate) {
         pthread_mutex_lock(&gate->mutex);
         gate->open = true;
-        pthread_cond_signal(&gate->changed);
+        pthread_cond_broadcast(&gate->changed);
         pthread_mutex_unlock(&gate->mutex);
 }
 
@@ -118,6 +128,7 @@ static void run_together(Place *place, Told *told, Task *tasks, size_t count) {
         Task first = { .name = "first", .told = told, .gate = &gate };
 
         submit(place->thread, &first);
+        wait_until_entered(&gate);
         for (size_t i = 0; i < count; i++) {
                 tasks[i].told = told;
                 tasks[i].last = i == count - 1;
