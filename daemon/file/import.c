@@ -97,7 +97,7 @@ static int import_begin(Transfer *transfer, Failure *failure) {
         if (import->mode != IMPORT_REPLACE && count <= SMALL_RECORDS && import->size <= SMALL_SIZE)
                 return import_apply(transfer, failure);
 
-        r = store_bulk_begin(store, count + store_count(store), &import->bulk, failure);
+        r = store_bulk_begin(store, &import->bulk, failure);
         return r < 0 ? r : store_snapshot(store, &import->snapshot, failure);
 }
 

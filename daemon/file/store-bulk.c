@@ -50,7 +50,7 @@ static void bulk_abandonp(StoreBulk **bulk) {
         store_bulk_abandon(*bulk);
 }
 
-int store_bulk_begin(Store *store, uint64_t expected _unused_, StoreBulk **ret, Failure *failure) {
+int store_bulk_begin(Store *store, StoreBulk **ret, Failure *failure) {
         _cleanup_(bulk_abandonp) StoreBulk *bulk = NULL;
         int r;
 

@@ -59,7 +59,7 @@ int store_commit(Store *store, Failure *failure);
 bool store_is_uncommitted(const Store *store);
 
 /* Waits for a checkpoint under way, then makes one of everything committed, and waits for it: every change is in
- * the GDBM file. For tests, backups and before the end. */
+ * the GDBM file. What was applied and not committed is dropped. For tests, backups and before the end. */
 int store_checkpoint(Store *store, Failure *failure);
 
 /* The directory, for temporary files on the same file system. Borrowed. */
@@ -95,9 +95,9 @@ int store_snapshot_backup(StoreSnapshot *snapshot, int directory, StoreProgress 
 
 typedef struct StoreBulk StoreBulk;
 
-/* Begins a new GDBM file beside the store's own; the store is read and changed meanwhile as ever. `expected` is
- * about how many keys will come. Store thread; what follows may be called on any one thread until finish. */
-int store_bulk_begin(Store *store, uint64_t expected, StoreBulk **ret, Failure *failure);
+/* Begins a new GDBM file beside the store's own; the store is read and changed meanwhile as ever. Store
+ * thread; what follows may be called on any one thread until finish. */
+int store_bulk_begin(Store *store, StoreBulk **ret, Failure *failure);
 
 /* Keys in any order, each once. Fast in the order of store_bulk_hash(). Values as in StoreChange. */
 int store_bulk_put(StoreBulk *bulk, const char *key, Span value, Failure *failure);

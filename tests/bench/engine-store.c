@@ -76,7 +76,7 @@ static double ours_load(const char *directory, uint64_t count) {
         _cleanup_failure_ Failure failure = {};
         StoreBulk *bulk = NULL;
 
-        check(store_bulk_begin(store, count, &bulk, &failure), &failure);
+        check(store_bulk_begin(store, &bulk, &failure), &failure);
         for (uint64_t i = 0; i < count; i++) {
                 uint64_t number = orders[i] & UINT32_MAX;
                 uint8_t value[RECORD_SIZE];

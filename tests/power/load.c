@@ -295,7 +295,7 @@ int load_bulk(Load *load, Store *store, Failure *failure) {
 
         base = load->current;
         content = plan_content(load);
-        r = store ? store_bulk_begin(store, LOAD_KEYS, &bulk, failure) : 0;
+        r = store ? store_bulk_begin(store, &bulk, failure) : 0;
         if (r < 0)
                 return r;
 

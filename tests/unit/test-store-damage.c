@@ -178,7 +178,7 @@ static void state_after_bulk(State *state) {
 
         directory_make(directory);
         store = make_store(directory, &state->contents[0]);
-        expect(store_bulk_begin(store, CONTENT_KEYS, &bulk, &failure), &failure);
+        expect(store_bulk_begin(store, &bulk, &failure), &failure);
         for (unsigned i = 0; i < CONTENT_KEYS; i++) {
                 _cleanup_bytes_ Bytes value = {};
                 char key[CONTENT_KEY_SIZE];

@@ -304,7 +304,7 @@ static void bulk_begin(Model *model) {
         model->bulk_content = empty;
         model->bulk_changes = 0;
         commit(model); /* "since it began" has only one meaning then */
-        expect(model, store_bulk_begin(model->store, CONTENT_KEYS, &model->bulk, &failure), &failure, "bulk");
+        expect(model, store_bulk_begin(model->store, &model->bulk, &failure), &failure, "bulk");
         for (unsigned i = 0; i < CONTENT_KEYS; i++)
                 if (random_below(&model->random, 3) > 0)
                         bulk_put(model, i, ++model->version);

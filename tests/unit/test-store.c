@@ -301,7 +301,7 @@ START_TEST(a_bulk_load_replaces_the_content_at_once)
         int changed = 0;
 
         fill(store, 0, 500);
-        ck_assert_int_ge(store_bulk_begin(store, 3, &bulk, NULL), 0);
+        ck_assert_int_ge(store_bulk_begin(store, &bulk, NULL), 0);
         ck_assert_int_ge(store_bulk_put(bulk, "x", span_of_string("1"), NULL), 0);
         ck_assert_int_ge(store_bulk_put(bulk, "y", span_of_string("2"), NULL), 0);
         expect(store, "x", NULL);
