@@ -167,6 +167,11 @@ int load_checkpoint(Load *load, Store *store, Failure *failure) {
         return store ? store_checkpoint(store, failure) : 0;
 }
 
+Store *load_close(Load *load, Store *store) {
+        load->current = load->committed;
+        return store_close(store);
+}
+
 /* --- a whole new content --- */
 
 typedef struct BulkChanged {

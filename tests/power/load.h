@@ -56,6 +56,9 @@ int load_commit(Load *load, Store *store, Failure *failure);
 int load_checkpoint(Load *load, Store *store, Failure *failure);
 int load_bulk(Load *load, Store *store, Failure *failure);
 
+/* Closes the store, which drops what was not committed; so does the load. Returns NULL. */
+Store *load_close(Load *load, Store *store);
+
 /* Whether the store holds one of these versions wholly; which, is *ret. Else load->wrong says what is wrong. */
 bool load_check(Load *load, Store *store, size_t from, size_t to, size_t *ret);
 

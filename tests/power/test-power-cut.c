@@ -248,12 +248,23 @@ static void check_record(Cuts *cuts, const PowerRecord *record, const Site *orig
         expect_all_was_seen(disk, origin);
 }
 
+/* However late the checkpoints' thread comes to its turn: some are waited for. */
+static int act_number(Load *load, Store *store, unsigned number, Failure *failure) {
+        int r;
+
+        if (number % 15 != 14)
+                return load_act(load, store, failure);
+
+        r = load_set(load, store, failure);
+        return r < 0 ? r : load_checkpoint(load, store, failure);
+}
+
 /* Fails only where calls were made to fail. */
-static void act(const Site *site, Load *load, Store *store, bool may_fail) {
+static void act(const Site *site, Load *load, Store *store, unsigned number, bool may_fail) {
         _cleanup_failure_ Failure failure = {};
 
-        if (load_act(load, store, &failure) < 0 && !may_fail)
-                site_fail(site, "an action fails: %s", failure_message(&failure));
+        if (act_number(load, store, number, &failure) < 0 && !may_fail)
+                site_fail(site, "action %u fails: %s", number, failure_message(&failure));
 }
 
 /* A store from its beginning to its end, with `actions` between. `faults`: one in so many syncs fails; 0: none. */
@@ -269,10 +280,10 @@ static void record_load(const Site *site, Load *load, unsigned actions, unsigned
                                                    .first = 1 + power_random(&load->random) % faults,
                                                    .count = 1,
                                                    .error = EIO });
-                act(site, load, store, faults > 0);
+                act(site, load, store, i, faults > 0);
         }
         power_fault(NULL);
-        store_close(store);
+        load_close(load, store);
         power_end();
 }
 

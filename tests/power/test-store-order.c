@@ -259,7 +259,7 @@ static void work(const Site *site, Load *load, unsigned actions) {
                 if (load_act(load, store, &failure) < 0)
                         site_fail(site, "an action fails: %s", failure_message(&failure));
         }
-        store_close(store);
+        load_close(load, store);
 }
 
 static unsigned files_in(const PowerRecord *record) {
