@@ -47,6 +47,7 @@ typedef struct Config {
         unsigned job_limit;     /* open jobs, batches' children not counted; 1..100000, default 1000 */
         unsigned spoiled_limit; /* cards spoiled in a row in one reader before it stops; 1..100, default 3 */
         char *issuance_key; /* the key file, for where there is no credential; default DIRECTORY/issuance-key */
+        unsigned idle_exit; /* seconds that nobody needs the service before it ends; 0: never; default 60 */
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
 } Config;
 

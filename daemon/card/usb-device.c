@@ -33,3 +33,24 @@ char *usb_device_path(uint32_t channel) {
         udev_unref(udev);
         return path;
 }
+
+/* ID_USB_INTERFACES is udev's list of a device's interfaces: class, subclass and protocol of each; 0b is a smart card
+ * reader's (CCID, "Device Class: Smart Card", revision 1.1, 4.1). */
+bool usb_device_has_reader(void) {
+        struct udev_enumerate *devices = NULL;
+        struct udev *udev = udev_new();
+        bool found = false;
+
+        if (!udev)
+                return false;
+
+        devices = udev_enumerate_new(udev);
+        if (devices && udev_enumerate_add_match_subsystem(devices, "usb") >= 0 &&
+            udev_enumerate_add_match_property(devices, "ID_USB_INTERFACES", "*:0b????:*") >= 0 &&
+            udev_enumerate_scan_devices(devices) >= 0)
+                found = udev_enumerate_get_list_entry(devices);
+
+        udev_enumerate_unref(devices);
+        udev_unref(udev);
+        return found;
+}

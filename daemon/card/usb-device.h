@@ -11,4 +11,8 @@
  * caller owns it. May be called on any thread. */
 char *usb_device_path(uint32_t channel);
 
+/* Whether a reader is plugged into this machine that udev starts the service for (70-icreissue.rules), whatever pcscd
+ * knows of it. */
+bool usb_device_has_reader(void);
+
 #endif

@@ -316,6 +316,15 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         return 0;
 }
 
+bool job_engine_is_busy(const JobEngine *engine) {
+        bool open = engine->stores_pending > 0;
+
+        for (const Job *job = engine->first; job && !open; job = job->next)
+                open = !job_is_finished(job);
+
+        return open;
+}
+
 /* --- parking --- */
 
 void engine_check_parked(JobEngine *engine) {

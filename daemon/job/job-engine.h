@@ -59,6 +59,8 @@ void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *us
 
 /* Automatic mode; changed at run time by the property. */
 bool job_engine_automatic(const JobEngine *engine);
+/* Whether any job is open, or anything is on its way to the files or from them. */
+bool job_engine_is_busy(const JobEngine *engine);
 void job_engine_set_automatic(JobEngine *engine, bool automatic);
 
 /* A reader by any of its names; "" means the only reader with a card (NO_CARD where there is none, INVALID_ARGS where

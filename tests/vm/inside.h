@@ -9,6 +9,7 @@
 #include "tests/vm/vm.h"
 
 #define VM_READERS_MAX  4
+#define VM_CARDS_MAX    64
 #define VM_COMMANDS_MAX 64
 #define VM_PATH_MAX     100 /* of a socket in the machine's directory */
 
@@ -40,7 +41,9 @@ struct Vm {
         VmCommand commands[VM_COMMANDS_MAX]; /* of this boot, by their number's remainder */
         unsigned command_count;
         VmReader readers[VM_READERS_MAX];
-        unsigned reader_count, cards;
+        unsigned reader_count;
+        char *cards[VM_CARDS_MAX]; /* their files */
+        unsigned card_count;
         char *text; /* the last answer */
 };
 

@@ -415,6 +415,8 @@ void vm_close(Vm *vm) {
         if (!vm)
                 return;
         vm_cut_power(vm);
+        for (unsigned i = 0; i < vm->card_count; i++)
+                free(vm->cards[i]);
         nftw(vm->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
         free(vm->text);
         free(vm);
