@@ -213,7 +213,8 @@ static int service_open_readers(Service *service, Failure *failure) {
         for (size_t i = 0; i < config->reader_count; i++)
                 names[i] = (ReaderName){ .name = config->readers[i].name,
                                          .pattern = config->readers[i].pattern,
-                                         .target = config->readers[i].target };
+                                         .source = config->readers[i].role != READER_TARGET,
+                                         .target = config->readers[i].role != READER_SOURCE };
 
         r = readers_new(service->event, service->setup.catalogue, service->setup.keys, names,
                         config->reader_count, &service->readers);

@@ -19,6 +19,13 @@ static const char *const automatic_modes[] = {
         NULL,
 };
 
+static const char *const reader_roles[] = {
+        [READER_BOTH] = "both",
+        [READER_SOURCE] = "source",
+        [READER_TARGET] = "target",
+        NULL,
+};
+
 const char *role_name(Role role) {
         return roles[role];
 }
@@ -45,12 +52,12 @@ Config *config_free(Config *config) {
 }
 
 static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
-        static const char *const keys[] = { "name", "match", "target", NULL };
+        static const char *const keys[] = { "name", "match", "role", NULL };
         const char *name, *pattern;
-        YamlNode target;
+        size_t role = READER_BOTH;
         int r;
 
-        r = yaml_expect(node, YAML_MAPPING, "a reader: name, match, target", failure);
+        r = yaml_expect(node, YAML_MAPPING, "a reader: name, match, role", failure);
         if (r >= 0)
                 r = yaml_check_keys(node, keys, "a reader", failure);
         if (r < 0)
@@ -65,13 +72,13 @@ static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
         if (r >= 0)
                 r = yaml_read_text(yaml_find(node, "match"), "a pattern on the PC/SC name", &pattern,
                                    failure);
-        target = yaml_find(node, "target");
-        reader->target = true;
-        if (r >= 0 && yaml_present(target))
-                r = yaml_read_boolean(target, "true or false: whether any job may use its blanks",
-                                      &reader->target, failure);
+        if (r >= 0 && yaml_present(yaml_find(node, "role")))
+                r = yaml_read_choice(yaml_find(node, "role"), reader_roles, "source, target or both", &role,
+                                     failure);
         if (r < 0)
                 return r;
+
+        reader->role = (ReaderRole) role;
 
         reader->name = strdup(name);
         reader->pattern = strdup(pattern);

@@ -19,10 +19,16 @@ typedef enum AutomaticMode {
         AUTOMATIC_REQUEST, /* as well one whose flag says "issued": its reissue is requested first */
 } AutomaticMode;
 
+typedef enum ReaderRole {
+        READER_BOTH,
+        READER_SOURCE, /* old cards: no job takes a blank from it unless it was named */
+        READER_TARGET, /* blanks: automatic mode begins nothing for a card in it */
+} ReaderRole;
+
 typedef struct ConfigReader {
         char *name;    /* how the desk calls it; goes into D-Bus properties and messages */
         char *pattern; /* fnmatch(3) pattern on the PC/SC reader name */
-        bool target;   /* blanks may be put into it for any job; default true */
+        ReaderRole role;
 } ConfigReader;
 
 /* At a centre: a branch that may use its line. */

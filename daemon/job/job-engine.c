@@ -529,6 +529,7 @@ JobEngine *job_engine_free(JobEngine *engine) {
         ledgers_free(engine);
         free(engine->spoiled);
         free(engine->made);
+        automatic_done(engine);
         sd_event_source_disable_unref(engine->match_source);
         sd_event_source_disable_unref(engine->asleep);
         json_decref(engine->refused);

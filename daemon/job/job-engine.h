@@ -24,6 +24,8 @@ typedef struct JobObserver {
         void (*job_finished)(Job *job, bool success, void *userdata);
         /* A verified card is recorded. */
         void (*job_reissued)(Job *job, const char *type, uint32_t count, void *userdata);
+        /* Automatic mode begins nothing for the card in this reader, and says why: once for each card. */
+        void (*automatic_refused)(Reader *reader, const Failure *failure, void *userdata);
         void (*job_removed)(Job *job,
                             void *userdata); /* ten minutes after it finished; gone after the call */
 } JobObserver;

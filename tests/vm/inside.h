@@ -37,6 +37,7 @@ struct Vm {
         char directory[64];
         pid_t qemu;
         bool running;
+        int64_t begun; /* on the clock of now_ms() */
         Stream agent, qmp;
         VmCommand commands[VM_COMMANDS_MAX]; /* of this boot, by their number's remainder */
         unsigned command_count;
@@ -56,6 +57,9 @@ char *stream_line(Stream *stream, int64_t until);
 bool stream_write(Stream *stream, const char *bytes, size_t length);
 void stream_close(Stream *stream);
 int64_t now_ms(void);
+
+/* In so many seconds; times CK_TIMEOUT_MULTIPLIER of the environment, for a machine that is busy with other things. */
+int64_t vm_deadline(unsigned seconds);
 
 /* Starts a program that ends with the test; its output is appended to that file of the machine's directory, or, where
  * `output` is given, its standard output comes there. */

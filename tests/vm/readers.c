@@ -75,7 +75,7 @@ const char *vm_card(Vm *vm, const char *name, const char *format, ...) {
             !stream_write(&reader->control, "\n", 1))
                 vm_fail(vm, "card-sim does not listen");
         free(vm->text);
-        vm->text = stream_line(&reader->control, now_ms() + CARD_SECONDS * 1000);
+        vm->text = stream_line(&reader->control, vm_deadline(CARD_SECONDS));
         if (!vm->text || strncmp(vm->text, "ok", 2) != 0)
                 vm_fail(vm, "reader %s: %s: %s", name, line, vm->text ? vm->text : "no answer");
         free(line);
