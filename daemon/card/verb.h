@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The verbs of the profile language: one row of one table each, with arguments, kind and functions. A new
- * command is a new row in verb-table.c; nothing else knows the verbs one by one. */
+ * command is a new row in verb-rows-*.c; nothing else knows the verbs one by one. */
 #ifndef ICREISSUE_CARD_VERB_H
 #define ICREISSUE_CARD_VERB_H
 
