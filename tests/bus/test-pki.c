@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Cards that hold keys and certificates, through the whole service: PIV. */
+/* Cards that hold keys and certificates, through the whole service: PIV and OpenPGP. */
 #include "tests/bus/family.h"
 
 static const FamilyStory stories[] = {
@@ -21,6 +21,18 @@ static const FamilyStory stories[] = {
                         "piv-master: \"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F\"\n",
           .flip = 0xC105,
           .flip_offset = 300 },
+        { .type = "openpgp",
+          .manner = DESK_T0,
+          .pulls = { 9, 18, 31, 45 },
+          .wrong_keys = "openpgp-pin: \"313233343536\"\nopenpgp-admin-pin: \"3939393939393939\"\n",
+          .flip = 0xB6,
+          .flip_offset = 60 },
+        { .type = "openpgp",
+          .manner = DESK_T1,
+          .pulls = { 13, 24 },
+          .wrong_keys = "openpgp-pin: \"313233343536\"\nopenpgp-admin-pin: \"3939393939393939\"\n",
+          .flip = 0x5B,
+          .flip_offset = 2 },
 };
 
 int main(void) {
