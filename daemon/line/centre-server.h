@@ -23,6 +23,8 @@ typedef struct CentreHandlers {
         int (*abandon)(const ConfigBranch *branch, const char *job_uuid, bool card_written,
                        const char *reason, const Actor *actor, RecordDone done, void *done_userdata,
                        void *userdata);
+        /* Whether a card of that type needs that field of its record: the others do not go over the line. */
+        bool (*needs)(const char *type, const char *field, void *userdata);
 } CentreHandlers;
 
 typedef struct CentreServerOptions {

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OLD_SERIAL   "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL   "B2B2B2B2B2B2B2B2"
@@ -273,6 +274,61 @@ START_TEST(the_issuance_data_has_what_this_card_needs_and_nothing_else)
 }
 END_TEST
 
+/* The shipped profile, but the staff number is in the record alone. */
+static void keep_number_off_the_card(Desk *desk) {
+        static const char written[] = "{field: number}", constant[] = "\"3132333435363738\"";
+        char path[512], text[8192] = "", *place;
+        FILE *file;
+        size_t size;
+
+        snprintf(path, sizeof(path), "%s/cards/" STORY_V1 ".yaml", getenv("ICREISSUE_SOURCE"));
+        file = fopen(path, "re");
+        ck_assert_ptr_nonnull(file);
+        size = fread(text, 1, sizeof(text) - 256, file);
+        fclose(file);
+        place = memmem(text, size, written, strlen(written));
+        ck_assert_ptr_nonnull(place);
+        memmove(place + strlen(constant), place + strlen(written), strlen(place + strlen(written)) + 1);
+        memcpy(place, constant, strlen(constant));
+        strcat(text, "unwritten: [number]\n");
+        if (mkdir(desk_path(desk, "config/cards"), 0755) < 0)
+                desk_fail(desk, "config/cards: %m");
+        desk_write(desk, "config/cards/" STORY_V1 ".yaml", text);
+        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
+}
+
+START_TEST(a_field_that_the_card_does_not_need_does_not_go_over_the_line)
+{
+        Pair *pair = pair_open(2, NULL, NULL);
+
+        keep_number_off_the_card(pair->centre);
+        keep_number_off_the_card(pair->branch);
+        pair_issue(pair, 0, STORY_V1, STORY_ID, OLD_SERIAL);
+        story_expect_record(pair->centre, STORY_V1, STORY_ID, "issued", 1);
+        ck_assert(line_carried(pair->line, "291231"));
+        ck_assert(!line_carried(pair->line, "S0000042"));
+        ck_assert(!line_carried(pair->line, "number"));
+        pair_close(pair);
+}
+END_TEST
+
+START_TEST(a_type_that_the_centre_has_no_profile_for_is_refused_and_not_counted)
+{
+        Pair *pair = pair_open(1, NULL, NULL);
+        char *job;
+
+        story_enrol(pair->centre, STORY_V1, STORY_ID);
+        line_forget_type(pair->centre);
+        desk_insert(pair->branch, 0, story_blank(pair->branch, STORY_V1, DESK_T1, NEW_SERIAL));
+        job = story_start_issue(pair->branch, STORY_V1, STORY_ID, 0);
+        story_expect_state(pair->branch, job, "done|failed|cancelled", "failed");
+        story_expect_property(pair->branch, job, "ErrorName", "org.example.ICReissue.Error.UnknownCardType");
+        story_expect_record(pair->centre, STORY_V1, STORY_ID, "unissued", 0);
+        free(job);
+        pair_close(pair);
+}
+END_TEST
+
 START_TEST(another_major_version_is_refused_by_name_and_a_newer_minor_one_is_served)
 {
         Desk *desk = centre_open(ONE_BRANCH);
@@ -386,6 +442,8 @@ int main(void) {
                 a_confirmation_of_which_the_record_does_not_know_is_kept_until_it_is_accepted_or_dismissed,
                 a_branch_has_its_types_and_so_many_cards_a_day_also_after_a_restart,
                 the_issuance_data_has_what_this_card_needs_and_nothing_else,
+                a_field_that_the_card_does_not_need_does_not_go_over_the_line,
+                a_type_that_the_centre_has_no_profile_for_is_refused_and_not_counted,
                 another_major_version_is_refused_by_name_and_a_newer_minor_one_is_served,
                 a_newer_connection_closes_the_older_and_an_older_one_that_comes_late_is_not_let_in,
                 a_branch_that_is_taken_out_of_the_configuration_is_let_in_no_more,
