@@ -102,6 +102,8 @@ void extraction_leave(Job *job) {
                 job->entered = false;
                 if (ledger)
                         ledger->open--;
+                if (ledger && job->state == JOB_PAUSED)
+                        ledger->kept--;
         }
 
         failure_set(&failure, FAILURE_LINE_DOWN, "The centre is stopping; ask again.");
@@ -515,7 +517,7 @@ void extraction_resume(Job *job) {
         }
 
         if (job->state == JOB_PAUSED)
-                extraction_advise_unmatched(job);
+                extraction_keep(job);
         else
                 job->centre_busy =
                         centre_look(job->engine->parts.centre, job->type, job->id, on_resumed, job) >= 0;

@@ -293,6 +293,8 @@ static int take_place(Connection *connection, uint64_t number, sd_bus_error *err
         if (branch->connection && branch->connection != connection)
                 connection_close(branch->connection);
 
+        if (branch->connection != connection)
+                record_now(branch->since);
         branch->connection = connection;
         branch->number = number;
         branch->number_at = now();

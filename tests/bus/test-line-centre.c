@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The centre among its branches: who gets a card, what a branch may have, what an administrator sees and cancels, and
  * what is refused to whom. */
+#include "tests/bus/command.h"
 #include "tests/bus/line.h"
 
 #include <stdio.h>
@@ -211,6 +212,85 @@ START_TEST(a_confirmation_of_which_the_record_does_not_know_is_kept_until_it_is_
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 4);
         free(job);
         peer_close(peer);
+        desk_close(desk);
+}
+END_TEST
+
+static void expect_listed(Desk *desk, const char *text) {
+        _command_ list = command_run(desk, DONE, NULL, COMMAND("--json", "branch", "list"));
+        command_expect_output(list, text);
+}
+
+START_TEST(a_centre_lists_its_branches_and_what_they_have_open)
+{
+        Desk *desk = centre_open("  - {name: " LINE_BRANCH ", account: \"61001\", cards-per-day: 20}\n");
+        sd_bus *nobody = desk_bus_as(desk, DESK_NOBODY), *peer;
+
+        expect_listed(desk, "\"account\": \"61001\"");
+        expect_listed(desk, "\"connected\": false");
+        expect_listed(desk, "\"since\": \"\"");
+        peer = peer_open(desk, LINE_ACCOUNT);
+        expect_listed(desk, "\"connected\": true");
+        expect_listed(desk, "\"since\": \"20");
+        (void) peer_extract(desk, peer, STORY_V1, STORY_ID, LINE_UUID);
+        expect_listed(desk, "\"open\": 1");
+        expect_listed(desk, "\"today\": 1");
+        {
+                _command_ list = command_run(desk, DONE, NULL, COMMAND("branch", "list"));
+                command_expect_output(list, "yes since 20");
+                command_expect_output(list, "1 of 20");
+        }
+
+        /* One that nobody here knows of waits for the administrator, also after a restart. */
+        peer_call(desk, peer, NULL, "Confirm", "sssusa{sv}", LINE_OTHER_UUID, STORY_V1, "00009999", 4,
+                  NEW_SERIAL, 0);
+        expect_listed(desk, "\"kept\": 1");
+        expect_listed(desk, "\"open\": 1");
+        desk_kill_daemon(desk);
+        peer_close(peer);
+        story_start(desk, 0);
+        expect_listed(desk, "\"kept\": 1");
+        expect_listed(desk, "\"open\": 1");
+        expect_listed(desk, "\"today\": 1");
+        free(desk_call_refused(desk, nobody, "InteractiveAuthorizationRequired", "ListBranches", ""));
+        sd_bus_unref(nobody);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(a_branch_whose_connection_has_gone_and_whose_card_came_late_is_listed_so)
+{
+        Desk *desk = centre_open(ONE_BRANCH TWO_BRANCHES);
+        sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *other;
+        char *job;
+
+        (void) peer_extract(desk, peer, STORY_V1, STORY_ID, LINE_UUID);
+        job = extraction(desk);
+        story_cancel(desk, job);
+        expect_listed(desk, "\"late\": 0");
+        peer_call(desk, peer, NULL, "Confirm", "sssusa{sv}", LINE_UUID, STORY_V1, STORY_ID, 1, NEW_SERIAL, 0);
+        expect_listed(desk, "\"late\": 1");
+        peer_close(peer);
+        /* Whoever comes now is served after the centre has seen the other one go. */
+        other = peer_open(desk, LINE_OTHER_USER);
+        peer_call(desk, other, NULL, "Look", "ss", STORY_V1, STORY_ID);
+        {
+                _command_ list = command_run(desk, DONE, NULL, COMMAND("branch", "list"));
+                command_expect_output(list, "no since 20");
+                command_expect_output(list, "yes since 20");
+        }
+        peer_close(other);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(who_is_no_centre_has_no_branches_to_list)
+{
+        Desk *desk = story_open(0);
+
+        expect_part(desk, desk_call_refused(desk, desk_bus(desk), "InvalidArgs", "ListBranches", ""),
+                    "no centre");
         desk_close(desk);
 }
 END_TEST
@@ -440,6 +520,9 @@ int main(void) {
                 a_cancelled_extraction_keeps_its_number_and_a_late_confirmation_is_recorded_and_reported,
                 only_who_manages_the_service_cancels_a_branchs_extraction,
                 a_confirmation_of_which_the_record_does_not_know_is_kept_until_it_is_accepted_or_dismissed,
+                a_centre_lists_its_branches_and_what_they_have_open,
+                a_branch_whose_connection_has_gone_and_whose_card_came_late_is_listed_so,
+                who_is_no_centre_has_no_branches_to_list,
                 a_branch_has_its_types_and_so_many_cards_a_day_also_after_a_restart,
                 the_issuance_data_has_what_this_card_needs_and_nothing_else,
                 a_field_that_the_card_does_not_need_does_not_go_over_the_line,
