@@ -7,6 +7,7 @@ static const Verb *const tables[] = {
         verb_rows_memory,
         verb_rows_openpgp,
         verb_rows_piv,
+        verb_rows_desfire,
 };
 
 const Verb *verb_at(size_t n) {

@@ -93,6 +93,14 @@ static const Family families[] = {
                      { 0xA4, 47, "\"authentication-key\"" },
                      { 0x83, 7, "\"admin-pin\"" },
                      { 0xD3, 0, "\"reset-code\"" } } },
+        { .type = "desfire",
+          .t1 = true,
+          .compared = "id number holder expiry access-key",
+          .flips = { { 1, 3, "\"id\"" },
+                     { 1, 9, "\"number\"" },
+                     { 1, 20, "\"holder\"" },
+                     { 1, 51, "\"expiry\"" },
+                     { 2, 7, "\"access-key\"" } } },
 };
 
 static void expect_results(const json_t *report, const char *fields, const char *result) {
@@ -196,9 +204,9 @@ START_TEST(a_card_of_another_type_is_no_blank_of_this_one)
         const Family *family = &families[_i], *other = &families[(_i + 1) % ELEMENTS(families)];
         Desk desk;
 
-        desk_open(&desk, family->type, true);
+        desk_open(&desk, family->type, family->t0);
         ck_assert_str_ne(desk.facts.type, other->type);
-        desk_insert(&desk, other->type, true, "00000002");
+        desk_insert(&desk, other->type, other->t0, "00000002");
         ck_assert_str_eq(desk.facts.type, other->type);
         desk_close(&desk);
 }
