@@ -132,7 +132,7 @@ static int prove_read_back(const Profile *profile, const Step *step, Failure *fa
         bool raw = step->verb->run == verb_apdu && step->arguments[1].given;
         Marks marks = { .profile = profile };
 
-        if (!step->read_back || step_changes_secret(step))
+        if (!step->read_back || step->shown.count > 0 || step_changes_secret(step))
                 return 0;
 
         mark_step(step, &marks);

@@ -10,7 +10,7 @@
 
 static const Family *const families[] = {
         &family_usim,     &family_sim, &family_mifare,  &family_ultralight,
-        &family_iso15693, &family_piv, &family_desfire,
+        &family_iso15693, &family_piv, &family_desfire, &family_openpgp,
 };
 
 const Family *family_find(const char *kind) {
