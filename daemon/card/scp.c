@@ -381,7 +381,8 @@ int scp_start(const ScpRequest *request, Span answer, SecureMessaging **ret) {
                                             .unwrap = scp_unwrap,
                                             .free = scp_free,
                                             .longest = longest_data(scp),
-                                            .encrypts = request->level & SCP_C_ENC };
+                                            .encrypts = request->level & SCP_C_ENC,
+                                            .ends_at_select = true };
         r = request->protocol == SCP_03 ? start_scp03(scp, request, answer, card)
                                         : start_scp02(scp, request, answer, card);
         if (r < 0)
