@@ -74,6 +74,22 @@ static Presented newest(const Plan *plan, const Call *call, int argument) {
         return (Presented){ change ? &change->values[changed] : &call->values[argument], change };
 }
 
+/* A new value that the card refuses was not stored as it was sent. */
+static int complain_changed(const Presented *presented, int r, Failure *failure) {
+        const Step *step = presented->change->step;
+
+        if (failure->kind != FAILURE_VERIFY_FAILED)
+                return r;
+
+        if (presented->value->segment_count > 0)
+                failure_prefix(failure, "The field \"%s\"", presented->value->segments[0].field->name);
+        else
+                failure_prefix(failure, "What %s (%s:%zu) has written", step->verb->name, step->place.file,
+                               step->place.line);
+
+        return r;
+}
+
 /* Presents what the card has by now for one secret that the call presents or changes. */
 static int present_one(Proof *proof, const PlanStage *stage, const Call *call, int argument,
                        Failure *failure) {
@@ -94,7 +110,7 @@ static int present_one(Proof *proof, const PlanStage *stage, const Call *call, i
         r = secret->present(&proof->session, call, argument, bytes_span(&presented.value->data),
                             presented.change != NULL, &result, failure);
         if (r < 0)
-                return r;
+                return presented.change ? complain_changed(&presented, r, failure) : r;
 
         if (secret->lasts && secret->lasts(call) && proof->presented_count < PRESENTED_MAX)
                 proof->presented[proof->presented_count++] = which;
@@ -106,15 +122,19 @@ static int present_one(Proof *proof, const PlanStage *stage, const Call *call, i
 static int present_all(Proof *proof, const PlanStage *stage, const Call *call, ArgumentRole role,
                        Failure *failure) {
         Presented presented[VERB_ARGUMENTS_MAX] = {};
+        int first = step_argument(call->step, role, 0);
         _cleanup_step_result_ StepResult result = {};
         int r;
 
-        for (int i = step_argument(call->step, role, 0); i >= 0; i = step_argument(call->step, role, i + 1))
+        for (int i = first; i >= 0; i = step_argument(call->step, role, i + 1))
                 presented[i] = newest(proof->plan, call, i);
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
         if (r >= 0)
                 r = call->step->verb->secret->present_all(&proof->session, call, presented, &result, failure);
+        if (r < 0 && presented[first].change)
+                return complain_changed(&presented[first], r, failure);
+
         for (size_t i = 0; r >= 0 && i < VERB_ARGUMENTS_MAX; i++)
                 if (presented[i].change)
                         r = report_fields(proof, stage, presented[i].value, "used", failure);
