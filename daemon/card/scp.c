@@ -175,6 +175,10 @@ static int scp_wrap(SecureMessaging *messaging, Command *command, Bytes *data, F
                                    "A command carries %zu bytes, and the secure channel takes %zu at most",
                                    command->data.size, messaging->longest);
 
+        /* Every answer has a MAC, so that every command wants one. */
+        if (command->le == LE_ABSENT && (of(messaging)->active & SCP_R_MAC))
+                command->le = 0;
+
         command->cla |= CLASS_SECURE;
         r = wrap_data(of(messaging), command, data);
         if (r < 0)

@@ -71,10 +71,10 @@ int verb_initialize_update(Session *session, const Call *call, StepResult *ret, 
 
 static int complain_keys(Session *session, const Opening *opening, Failure *failure) {
         session->tries_left = TRIES_NOT_TOLD;
-        return failure_set(failure, session->kind,
-                           "The card's key set %02X is not made of these keys, so nothing was presented to "
-                           "it; correct the key ring or the profile",
-                           opening->version);
+        return failure_set(
+                failure, session->kind,
+                "The card's key set %02X is not made of these keys; correct the key ring or the profile",
+                opening->version);
 }
 
 static int complain_start(Session *session, const Opening *opening, int r, Failure *failure) {
@@ -228,16 +228,39 @@ static bool gp_changes(const Call *change, int argument, uint64_t secret) {
                 secret == secret_number(change->numbers[PUT_REPLACES], argument));
 }
 
-/* How a channel is opened to find out whether a card has new keys: as the one that is open, else by a MAC alone. */
+/* How a channel is opened to find out whether a card has new keys: as the one that is open, and enciphered. */
 static uint8_t level_of(const Session *session, const Call *call, ScpProtocol protocol) {
-        uint8_t level = SCP_C_MAC;
+        uint8_t level = SCP_C_MAC | SCP_C_ENC;
 
         if (!puts_keys(call))
                 level = level_bytes[call->numbers[CHANNEL_LEVEL]];
         else if (scp_of(session))
-                level = scp_level(scp_of(session));
+                level |= scp_level(scp_of(session));
 
         return protocol == SCP_02 ? level & (SCP_C_MAC | SCP_C_ENC) : level;
+}
+
+/* The cryptograms of SCP03 are made with the MAC key alone: what the other key is, a command shows that is enciphered
+ * with it. A card that cannot read it says so by one of these, and one whose answer cannot be read has another key too. */
+static int prove_enciphering(Session *session, const Opening *opening, Failure *failure) {
+        static const uint8_t all[] = { 0x4F, 0x00 };
+        Command get_status = {
+                .cla = CLASS_GP, .ins = 0xF2, .p1 = 0x80, .p2 = 0x02, .data = SPAN_OF_ARRAY(all), .le = 0
+        };
+        _cleanup_step_result_ StepResult result = {};
+        _cleanup_failure_ Failure why = {};
+        int r;
+
+        if (!(opening->level & SCP_C_ENC))
+                return 0;
+
+        r = session_send(session, NULL, get_status, &result, &why);
+        if ((r >= 0 && result.sw >> 8 == 0x69) || (r < 0 && why.kind == session->kind))
+                return complain_keys(session, opening, failure);
+        if (r < 0 && failure)
+                failure_move(failure, &why);
+
+        return r;
 }
 
 static int gp_present_all(Session *session, const Call *call, const Presented *presented, StepResult *ret,
@@ -261,7 +284,7 @@ static int gp_present_all(Session *session, const Call *call, const Presented *p
         if (r >= 0 && !ret->held)
                 return failure_set(failure, session->kind, "The card has no key set %02X", opening.version);
 
-        return r;
+        return r >= 0 && puts_keys(from) ? prove_enciphering(session, &opening, failure) : r;
 }
 
 const VerbSecret gp_secret = { .which = gp_which, .present_all = gp_present_all, .changes = gp_changes };
