@@ -38,6 +38,7 @@ typedef enum VerbFlags {
         VERB_IRREVERSIBLE = 1 << 1,  /* stands in a last stage, or in `discard` */
         VERB_USES_CURRENT = 1 << 2,  /* works on the selected file */
         VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
+        VERB_CONTACTLESS = 1 << 4,   /* of cards that are spoken to over the air, and no others */
 } VerbFlags;
 
 typedef enum ArgumentType {
@@ -128,6 +129,11 @@ struct Verb {
         int (*check_call)(const Call *call, Failure *failure);
         /* A reading verb: whether it looks at what the write has written. Verbs on selected files have none. */
         bool (*sees)(const Call *read, const Call *write);
+        /* Whether nobody can hear the step's secrets, though no session enciphers: the verb enciphers them itself, or only
+         * proves that they are known. NULL: everybody can. */
+        bool (*enciphers)(const Step *step);
+        /* Of a verb that opens or ends a session: whether what comes after it is enciphered. */
+        bool (*opens_cipher)(const Step *step);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
 };
