@@ -95,7 +95,7 @@ struct Step {
         Condition when;
         StepList done_if;
         bool read_back; /* false: the profile admits that the card will never show what is written here */
-        bool in_clear;  /* the profile admits that a secret is sent here as everybody near the card can hear it */
+        bool in_clear; /* the profile admits that a secret is sent here as everybody near the card can hear it */
 };
 
 typedef struct Stage {
@@ -113,7 +113,7 @@ struct Profile {
         size_t longest; /* data bytes of one command: 255, or what `extended:` says */
         TransportManner manner;
         bool contactless; /* the profile says so; what its verbs tell is not counted */
-        Accept accept; /* empty: 9000 */
+        Accept accept;    /* empty: 9000 */
         Field *fields;
         size_t field_count;
         const Field *id;

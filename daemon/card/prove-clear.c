@@ -45,10 +45,11 @@ static int prove_step(const Step *step, void *userdata, Failure *failure) {
         bool heard = air->contactless && has_secret(step) && !hidden;
 
         if (heard && !step->in_clear)
-                return place_complain(step->place, failure,
-                                      "expected a session that enciphers before %s, or `in-clear: true` beside "
-                                      "it: what it sends is secret, and goes in clear over the air",
-                                      verb->name);
+                return place_complain(
+                        step->place, failure,
+                        "expected a session that enciphers before %s, or `in-clear: true` beside "
+                        "it: what it sends is secret, and goes in clear over the air",
+                        verb->name);
         if (step->in_clear && !heard)
                 return place_complain(step->place, failure,
                                       "expected no `in-clear` beside %s: nothing secret goes in clear there",

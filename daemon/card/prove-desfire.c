@@ -24,10 +24,11 @@ static int prove_change(Walk *walk, const Call *call, Failure *failure) {
 
         own = walk->session->numbers[KEY_NUMBER] == call->numbers[KEY_NUMBER];
         if (own == call->step->arguments[KEY_OLD].given)
-                return place_complain(call->step->place, failure,
-                                      own ? "expected no `old` for the key with which the session was opened"
-                                          : "expected `old`: another key than the session's own is changed only "
-                                            "by who knows it");
+                return place_complain(
+                        call->step->place, failure,
+                        own ? "expected no `old` for the key with which the session was opened"
+                            : "expected `old`: another key than the session's own is changed only "
+                              "by who knows it");
         if (own)
                 walk->session = NULL; /* it ends with the change */
 
@@ -41,10 +42,11 @@ static int prove_pending(Walk *walk, const Call *call, Failure *failure) {
 
         if (verb->run == verb_desfire_commit) {
                 if (walk->broken)
-                        return place_complain(call->step->place, failure,
-                                              "expected nothing between desfire-write and desfire-commit that may "
-                                              "not be repeated: after an interruption the card has forgotten what "
-                                              "was not committed");
+                        return place_complain(
+                                call->step->place, failure,
+                                "expected nothing between desfire-write and desfire-commit that may "
+                                "not be repeated: after an interruption the card has forgotten what "
+                                "was not committed");
                 walk->pending = false;
                 return 0;
         }
@@ -61,7 +63,8 @@ static int prove_call(Walk *walk, const Call *call, Failure *failure) {
         const Verb *verb = call->step->verb;
 
         if (verb->run == verb_desfire_format)
-                return place_complain(call->step->place, failure, "expected desfire-format only in `discard:`");
+                return place_complain(call->step->place, failure,
+                                      "expected desfire-format only in `discard:`");
         if (verb->run == verb_desfire_authenticate)
                 walk->session = call;
         if (verb->run == verb_desfire_select)

@@ -6,6 +6,7 @@ static const Verb *const tables[] = {
         verb_rows_iso7816,
         verb_rows_memory,
         verb_rows_desfire,
+        verb_rows_tag,
 };
 
 const Verb *verb_at(size_t n) {

@@ -16,7 +16,7 @@ typedef struct StepList {
 } StepList;
 
 enum {
-        VERB_ARGUMENTS_MAX = 6,
+        VERB_ARGUMENTS_MAX = 8,
         REPEAT_DEPTH_MAX = 3,
 };
 

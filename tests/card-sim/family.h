@@ -36,8 +36,8 @@ int family_card(const Family *family, Manner manner, Card **ret);
 size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
                   uint8_t atr[static CARD_ATR_MAX]);
 
-/* uicc.c, gsm-sim.c, mifare.c, tag.c, desfire.c */
+/* uicc.c, gsm-sim.c, mifare.c, tag.c, desfire.c, ntag.c, felica.c */
 extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693,
-        family_desfire;
+        family_desfire, family_mifare_4k, family_ntag, family_felica;
 
 #endif
