@@ -16,7 +16,7 @@ packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pyc
         vsmartcard-vpcd vsmartcard-vpicc)
 packages_bench=(check liblmdb-dev libsqlite3-dev)
 packages_check=(check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev openssh-client
-        libxml2-utils llvm-14 man-db valgrind)
+        libxml2-utils llvm-14 man-db opensc scdaemon valgrind)
 
 say() { printf '%s\n' "$*"; }
 heading() { printf '\n== %s\n' "$*"; }

@@ -207,8 +207,10 @@ json_t *fixture_fields(const char *type) {
                 set_long(fields, "chuid-signature", 700);
         }
 
-        if (streq(type, "openpgp"))
+        if (streq(type, "openpgp")) {
                 set_long(fields, "certificate", 800);
+                set_long(fields, "signature-certificate", 300);
+        }
 
         return fields ? fields : staff_fields(type);
 }

@@ -79,14 +79,16 @@ static const Family families[] = {
         { .type = "openpgp",
           .t0 = true,
           .t1 = true,
-          .compared = "id name language sex url certificate signature-attributes signature-fingerprint"
-                      " signature-time decryption-attributes decryption-fingerprint decryption-time"
-                      " authentication-attributes authentication-fingerprint authentication-time",
+          .compared =
+                  "id name language sex url certificate signature-certificate signature-attributes signature-fingerprint"
+                  " signature-time decryption-attributes decryption-fingerprint decryption-time"
+                  " authentication-attributes authentication-fingerprint authentication-time",
           .used = "signature-key decryption-key authentication-key pin admin-pin reset-code",
           .key = "openpgp-admin-pin: \"3030303030303030\"\nopenpgp-pin: \"313233343536\"\n",
           .flips = { { 0x5E, 1, "\"id\"" },
                      { 0x5B, 0, "\"name\"" },
                      { 0x7F21, 799, "\"certificate\"" },
+                     { 0x7F23, 299, "\"signature-certificate\"" },
                      { 0xC8, 19, "\"decryption-fingerprint\"" },
                      { 0xD0, 3, "\"authentication-time\"" },
                      { 0xB6, 100, "\"signature-key\"" },
