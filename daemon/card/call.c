@@ -125,9 +125,13 @@ int steps_walk(const StepList *list, const ValueContext *context, StepEach each,
 int call_argument_for(const Call *call, ArgumentRole role, uint64_t secret) {
         const Step *step = call->step;
 
-        for (int i = step_argument(step, role, 0); i >= 0; i = step_argument(step, role, i + 1))
-                if (step->verb->secret->which(call, i) == secret)
+        for (int i = step_argument(step, role, 0); i >= 0; i = step_argument(step, role, i + 1)) {
+                const VerbSecret *verb = step->verb->secret;
+
+                if (role == ROLE_NEW && verb->changes ? verb->changes(call, i, secret)
+                                                      : verb->which(call, i) == secret)
                         return i;
+        }
 
         return -1;
 }

@@ -3,6 +3,7 @@
  * `issue:` always writes, in the state it has before. */
 #include "base/tlv.h"
 #include "card/profile-prove.h"
+#include "card/verb-globalplatform.h"
 
 /* Where a step works: the selected file's identifier, or 0 where it was selected by name. */
 static uint16_t selected_file(const Step *step, uint16_t before) {
@@ -40,6 +41,17 @@ static bool is_created(const Call *call, const Step *step, uint16_t file) {
                        span_equal(name, bytes_span(&step->arguments[0].bytes));
 
         return created_file(call, &id) >= 0 && tlv_tag_number(id) == file;
+}
+
+static bool is_installed(const Call *call, const Step *step) {
+        return call->step->verb->run == verb_install && step->arguments[0].given &&
+               span_equal(bytes_span(&call->step->arguments[INSTALL_APPLICATION].bytes),
+                          bytes_span(&step->arguments[0].bytes));
+}
+
+/* The key information template, which a new key set changes. */
+static bool asks_for_keys(const Call *call) {
+        return call->numbers[0] == 0xE0;
 }
 
 /* Whether a write touches the bytes that a blank is asked for. */
@@ -81,7 +93,8 @@ static bool sees(const Call *call, uint16_t call_file, const Call *write, uint16
         if (step->verb->sees)
                 return looks && step->verb->sees(call, write);
         if (step->verb->run == verb_select)
-                return wants_nothing(step) && is_created(write, step, call_file);
+                return wants_nothing(step) &&
+                       (is_created(write, step, call_file) || is_installed(write, step));
         if (step->verb->run == verb_read_binary)
                 return looks && write->step->verb->run == verb_update_binary && call_file == write_file &&
                        overlaps(call, write);
@@ -89,7 +102,8 @@ static bool sees(const Call *call, uint16_t call_file, const Call *write, uint16
                 return looks && write->step->verb->read_back == back_record && call_file == write_file &&
                        same_number;
         if (step->verb->run == verb_get_data)
-                return looks && write->step->verb->run == verb_put_data && same_number;
+                return looks && ((write->step->verb->run == verb_put_data && same_number) ||
+                                 (write->step->verb->run == verb_put_key && asks_for_keys(call)));
 
         return looks; /* a raw command: what it sees, its author knows */
 }

@@ -20,6 +20,7 @@
 
 /* The rows of each kind of card; one without a name ends them. */
 extern const Verb verb_rows_desfire[];
+extern const Verb verb_rows_globalplatform[];
 extern const Verb verb_rows_iso7816[];
 extern const Verb verb_rows_memory[];
 extern const Verb verb_rows_openpgp[];

@@ -103,6 +103,12 @@ typedef struct CallList {
         size_t count;
 } CallList;
 
+/* What the card has by now for an argument that is a secret. */
+typedef struct Presented {
+        const Encoded *value;
+        const Call *change; /* that has set it; NULL: the call's own value */
+} Presented;
+
 /* How a verb deals with the secrets among its arguments. */
 typedef struct VerbSecret {
         /* Which secret of the card the argument is: the same number wherever it is presented or changed. */
@@ -112,6 +118,12 @@ typedef struct VerbSecret {
          * with session->kind, and session->tries_left is set. */
         int (*present)(Session *session, const Call *call, int argument, Span value, bool always,
                        StepResult *ret, Failure *failure);
+        /* Instead of `present`, for secrets that are shown together or not at all: those of all the call's arguments of
+         * one role, which `presented` has by their numbers. */
+        int (*present_all)(Session *session, const Call *call, const Presented *presented, StepResult *ret,
+                           Failure *failure);
+        /* Whether the change by that argument is one of the secret; NULL: where `which` is the same. */
+        bool (*changes)(const Call *change, int argument, uint64_t secret);
         /* Whether it stays open until the reset, whatever is selected then; NULL: it does not. */
         bool (*lasts)(const Call *call);
 } VerbSecret;

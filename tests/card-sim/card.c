@@ -270,7 +270,7 @@ void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *res
 
         response->status = chains ? run_chained(card, &command, response) : run(card, &command, response);
         if ((response->status & 0xFF00) != 0x9000 && (response->status & 0xFF00) != 0x9100 &&
-            (response->status & 0xFF00) != 0x6200)
+            (response->status & 0xFF00) != 0x6200 && (response->status & 0xFF00) != 0x6300)
                 return answer_nothing(response, response->status);
         if (tpdu)
                 answer_tpdu(card, &command, response);

@@ -45,6 +45,9 @@ static const struct {
           " \"reset-code\": \"24681357\"}" },
         { "iso15693", "L0000017",
           "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
+        { "globalplatform", "G0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
+          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
         { "desfire", "D0000017",
           "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
           " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
@@ -58,6 +61,8 @@ static const char key_ring[] =
         "openpgp-pin: \"313233343536\"\n"
         "openpgp-admin-pin: \"3132333435363738\"\n"
         "desfire-master: \"505152535455565758595A5B5C5D5E5F\"\n"
+        "gp-transport: \"404142434445464748494A4B4C4D4E4F\"\n"
+        "gp-master: \"606162636465666768696A6B6C6D6E6F\"\n"
         "piv-transport: \"010203040506070801020304050607080102030405060708\"\n"
         "piv-pin: \"313233343536FFFF\"\n"
         "piv-puk: \"3132333435363738\"\n"

@@ -103,6 +103,16 @@ static const Family families[] = {
                      { 1, 20, "\"holder\"" },
                      { 1, 51, "\"expiry\"" },
                      { 2, 7, "\"access-key\"" } } },
+        { .type = "globalplatform",
+          .t0 = true,
+          .t1 = true,
+          .compared = "id number holder expiry",
+          .proven = "access-key",
+          .flips = { { 0x0101, 7, "\"id\"" },
+                     { 0x0102, 0, "\"number\"" },
+                     { 0x0103, 3, "\"holder\"" },
+                     { 0x0104, 2, "\"expiry\"" },
+                     { 0x0001, 0, "put-key" } } },
 };
 
 static void expect_results(const json_t *report, const char *fields, const char *result) {
