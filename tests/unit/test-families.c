@@ -64,7 +64,7 @@ static const Family families[] = {
           .compared =
                   "id guid fasc-n expiry chuid-signature name affiliation printed-expiry card-number issuer"
                   " certificate card-certificate security-mapping security-object",
-          .used = "pin puk",
+          .used = "key card-key pin puk",
           .key = "piv-transport: \"303030303030303031313131313131313232323232323232\"\n" PIV_KEYS,
           .shown = 0x87,
           .shown_times = 2,
@@ -75,7 +75,9 @@ static const Family families[] = {
                      { 0xC106, 300, "\"security-object\"" },
                      { 0x80, 2, "\"pin\"" },
                      { 0x81, 7, "\"puk\"" },
-                     { 0x9B, 31, "piv-change-key" } } },
+                     { 0x9B, 31, "piv-change-key" },
+                     { 0x9A, 77, "\"key\"" },
+                     { 0x9E, 31, "\"card-key\"" } } },
         { .type = "openpgp",
           .t0 = true,
           .t1 = true,
