@@ -30,7 +30,9 @@ static const struct {
           " \"D4E739DA739CED39CE739DA1685A1082108CE73984119257FC\", \"expiry\": \"20311231\","
           " \"name\": \"ANGSTROM ZOE\", \"affiliation\": \"STAFF\", \"printed-expiry\": \"2031DEC31\","
           " \"card-number\": \"S0000042\", \"issuer\": \"EXAMPLE00000017\","
-          " \"security-mapping\": \"0130000230060330\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
+          " \"security-mapping\": \"0130000230060330\", \"key\": \"" KEY_RSA_2048 "\","
+          " \"certificate\": \"" CERTIFICATE_RSA_2048 "\", \"card-key\": \"" KEY_P_256
+          "\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
         { "openpgp", "zoe",
           "{\"name\": \"ANGSTROM<<ZOE\", \"language\": \"sven\", \"sex\": \"2\","
           " \"url\": \"https://example.org/zoe.asc\", \"signature-key\": \"" KEY_RSA_2048 "\","
@@ -214,14 +216,15 @@ json_t *fixture_fields(const char *type) {
                         fields = json_loads(records[i].fields, 0, NULL);
 
         if (streq(type, "piv")) {
-                set_long(fields, "certificate", 900);
                 set_long(fields, "card-certificate", 240);
                 set_long(fields, "security-object", 600);
                 set_long(fields, "chuid-signature", 700);
         }
 
-        if (streq(type, "openpgp"))
+        if (streq(type, "openpgp")) {
                 set_long(fields, "certificate", 800);
+                set_long(fields, "signature-certificate", 300);
+        }
 
         return fields ? fields : staff_fields(type);
 }
