@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The verbs of memory cards, through the reader's commands of PC/SC part 3. */
+#include "card/verb-memory.h"
+#include "card/verb-rows.h"
+
+enum {
+        MEMORY_BLOCKS_MAX = 65535,
+        MIFARE_SECTORS = 40, /* of a 4K card */
+        MIFARE_SECTOR_MAX = 240,
+        MIFARE_KEY = 6,
+};
+
+#define MIFARE_KEY_ARGUMENT(name, required, role) \
+        { name, ARGUMENT_SECRET, required, MIFARE_KEY, MIFARE_KEY, NULL, role }
+
+static const char *const key_types[] = { "A", "B", NULL };
+
+const Verb verb_rows_memory[] = {
+        { .name = "get-uid",
+          .kind = VERB_READ,
+          .written = -1,
+          .run = verb_get_uid,
+          .explanation = "tells its UID, through the reader" },
+        { .name = "read-blocks",
+          .kind = VERB_READ,
+          .written = -1,
+          .arguments = { NUMBER("block", true, 0, MEMORY_BLOCKS_MAX),
+                         NUMBER("length", true, 1, MEMORY_BLOCKS_MAX), NUMBER("size", false, 1, 32) },
+          .run = verb_read_blocks,
+          .sees = sees_blocks,
+          .explanation = "tells blocks of its memory" },
+        { .name = "write-blocks",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE,
+          .written = 1,
+          .arguments = { NUMBER("block", true, 0, MEMORY_BLOCKS_MAX), VALUE("data", true, MEMORY_BLOCKS_MAX),
+                         NUMBER("size", false, 1, 32) },
+          .run = verb_write_blocks,
+          .check_call = check_write_blocks,
+          .read_back = back_write_blocks,
+          .explanation = "stores blocks in its memory" },
+        { .name = "lock-pages",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE | VERB_IRREVERSIBLE,
+          .written = 0,
+          .arguments = { { "bits", ARGUMENT_VALUE, true, 2, 2, NULL, ROLE_NONE } },
+          .run = verb_lock_pages,
+          .read_back = back_lock_pages,
+          .explanation = "lets pages never be written again" },
+        { .name = "mifare-authenticate",
+          .kind = VERB_SELECT, /* no try is counted, and what it opens is closed by the next: it may be done to read */
+          .written = -1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1), CHOICE("key-type", true, key_types),
+                         MIFARE_KEY_ARGUMENT("key", true, ROLE_PRESENTED) },
+          .run = verb_mifare_authenticate,
+          .secret = &mifare_secret,
+          .explanation = "opens a sector to a key" },
+        { .name = "mifare-read",
+          .kind = VERB_READ,
+          .written = -1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1),
+                         NUMBER("length", true, 1, MIFARE_SECTOR_MAX) },
+          .run = verb_mifare_read,
+          .check_call = check_mifare_read,
+          .sees = sees_mifare,
+          .explanation = "tells the data of a sector" },
+        { .name = "mifare-write",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE,
+          .written = 1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1),
+                         VALUE("data", true, MIFARE_SECTOR_MAX) },
+          .run = verb_mifare_write,
+          .check_call = check_mifare_write,
+          .read_back = back_mifare_write,
+          .explanation = "stores data in a sector" },
+        { .name = "mifare-write-trailer",
+          .kind = VERB_WRITE,
+          .written = 1,
+          .arguments = { NUMBER("sector", true, 0, MIFARE_SECTORS - 1), VALUE("access", true, 4),
+                         MIFARE_KEY_ARGUMENT("key-a", true, ROLE_NEW),
+                         MIFARE_KEY_ARGUMENT("key-b", false, ROLE_NEW) },
+          .run = verb_mifare_write_trailer,
+          .check = check_mifare_trailer,
+          .read_back = back_mifare_trailer,
+          .done = done_mifare_trailer,
+          .secret = &mifare_secret,
+          .explanation = "takes a sector's new keys and access conditions" },
+        {},
+};
