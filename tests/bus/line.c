@@ -30,6 +30,8 @@ typedef enum Word {
         WORD_SWALLOW,
         WORD_DELAY,
         WORD_WAIT_OPEN,
+        WORD_BRANCH_VERSION,
+        WORD_CENTRE_VERSION,
 } Word;
 
 typedef struct Order {
@@ -54,7 +56,8 @@ struct Line {
 /* --- the process in between --- */
 
 typedef struct Passage {
-        int ends[2]; /* the branch's, the centre's */
+        int ends[2];    /* the branch's, the centre's */
+        bool spoken[2]; /* their first message has passed */
 } Passage;
 
 typedef struct Between {
@@ -69,6 +72,7 @@ typedef struct Between {
         unsigned delay;
         bool waiting; /* for as many to be open */
         unsigned wanted;
+        uint32_t versions[2][2]; /* that the branch, the centre is made to speak: major, minor; 0: its own */
 } Between;
 
 /* The kernel keeps who we are at this moment (SO_PEERCRED). The socket's group, here root's, may connect. */
@@ -142,21 +146,40 @@ static void keep(Counts *counts, const char *bytes, size_t size) {
         counts->kept += part;
 }
 
+/* The Hello of a branch and the centre's answer begin with the version: it is replaced. Both are the first message of their
+ * side (D-Bus specification, "Message Format"), and come in one piece. */
+static void speak(const Between *between, Passage *passage, int side, char *bytes, size_t size) {
+        const char begin[] = { 'l', side == 0 ? 1 : 2 };
+        char *message = passage->spoken[side] ? NULL : memmem(bytes, size, begin, sizeof(begin));
+        uint32_t fields;
+        size_t body;
+
+        if (!message)
+                return;
+
+        passage->spoken[side] = true;
+        memcpy(&fields, message + 12, sizeof(fields));
+        body = 16 + (((size_t) fields + 7) & ~(size_t) 7);
+        if (between->versions[side][0] > 0 && message + body + 8 <= bytes + size)
+                memcpy(message + body, between->versions[side], 8);
+}
+
 /* Passes on what one end has sent. False when the passage has ended. */
-static bool pass(Between *between, int from, int to) {
+static bool pass(Between *between, Passage *passage, int side) {
         size_t allowed = 4096;
         char bytes[4096];
         ssize_t n;
 
         if (between->cut_after > 0 && between->cut_after - between->counts->bytes < allowed)
                 allowed = between->cut_after - between->counts->bytes;
-        n = recv(from, bytes, allowed, 0);
+        n = recv(passage->ends[side], bytes, allowed, 0);
         if (n <= 0)
                 return false;
 
+        speak(between, passage, side, bytes, (size_t) n);
         if (between->delay > 0)
                 poll(NULL, 0, (int) between->delay);
-        if (send(to, bytes, (size_t) n, MSG_NOSIGNAL) != n)
+        if (send(passage->ends[1 - side], bytes, (size_t) n, MSG_NOSIGNAL) != n)
                 return false;
 
         keep(between->counts, bytes, (size_t) n);
@@ -187,6 +210,11 @@ static void obey(Between *between) {
         case WORD_DELAY:
                 between->delay = (unsigned) order.number;
                 break;
+        case WORD_BRANCH_VERSION:
+        case WORD_CENTRE_VERSION:
+                between->versions[order.word - WORD_BRANCH_VERSION][0] = (uint32_t) (order.number >> 16);
+                between->versions[order.word - WORD_BRANCH_VERSION][1] = (uint32_t) (order.number & 0xFFFF);
+                break;
         case WORD_WAIT_OPEN:
                 between->wanted = (unsigned) order.number;
                 between->waiting = true;
@@ -200,12 +228,10 @@ static void obey(Between *between) {
 static void pass_all(Between *between, const struct pollfd *watched) {
         for (size_t i = between->count; i-- > 0;)
                 for (int side = 0; side < 2; side++) {
-                        const Passage passage = between->passages[i];
-
                         if (watched[2 + 2 * i + (size_t) side].revents == 0)
                                 continue;
 
-                        if (!pass(between, passage.ends[side], passage.ends[1 - side])) {
+                        if (!pass(between, &between->passages[i], side)) {
                                 close_passage(between, i);
                                 break;
                         }
@@ -328,6 +354,14 @@ void line_swallow(Line *line, bool swallow) {
 
 void line_delay(Line *line, unsigned milliseconds) {
         tell(line, WORD_DELAY, milliseconds);
+}
+
+void line_branch_speaks(Line *line, unsigned major, unsigned minor) {
+        tell(line, WORD_BRANCH_VERSION, (unsigned long) major << 16 | minor);
+}
+
+void line_centre_speaks(Line *line, unsigned major, unsigned minor) {
+        tell(line, WORD_CENTRE_VERSION, (unsigned long) major << 16 | minor);
 }
 
 void line_wait_open(Line *line, unsigned count) {

@@ -63,6 +63,10 @@ void line_swallow(Line *line, bool swallow);
 /* Each read waits that long before it is passed on. */
 void line_delay(Line *line, unsigned milliseconds);
 
+/* On connections that come: Hello, or its answer, says that version instead of its own. */
+void line_branch_speaks(Line *line, unsigned major, unsigned minor);
+void line_centre_speaks(Line *line, unsigned major, unsigned minor);
+
 /* Since line_cut_after(), line_open(). */
 unsigned long line_bytes(Line *line);
 unsigned line_connections(Line *line);

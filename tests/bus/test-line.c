@@ -4,14 +4,8 @@
 #include "tests/bus/line.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define OLD_SERIAL "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL "B2B2B2B2B2B2B2B2"
@@ -223,7 +217,7 @@ START_TEST(cut_at_any_byte_of_an_extraction_and_a_confirmation_nothing_is_counte
         reissue_with_cut(pair, 1000000, ++count);
         bytes = line_bytes(pair->line);
         ck_assert_uint_ge(bytes, 600);
-        step = nightly() ? 1 : bytes / 24;
+        step = nightly() ? 1 : bytes / 16;
         for (unsigned long at = 1; at <= bytes; at += step)
                 reissue_with_cut(pair, at, ++count);
 
@@ -286,74 +280,76 @@ END_TEST
 
 /* --- versions --- */
 
-static int on_hello(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        (void) userdata;
-        (void) error;
-        return sd_bus_reply_method_return(message, "uuss", 2, 0, "a station of the future", LINE_BRANCH);
+static void reissue_over(void (*speaks)(Line *line, unsigned major, unsigned minor)) {
+        Pair *pair = open_with_request();
+        unsigned connections = line_connections(pair->line);
+        char *job;
+
+        speaks(pair->line, 1, 7);
+        line_cut(pair->line);
+        job = story_reissue(pair->branch, 0, 1);
+        insert_blank(pair, NEW_SERIAL);
+        expect_reissued(pair, job, 2);
+        ck_assert_uint_gt(line_connections(pair->line), connections);
+        free(job);
+        pair_close(pair);
 }
 
-static const sd_bus_vtable future_vtable[] = {
-        SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Hello", "uuts", "uuss", on_hello, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_VTABLE_END,
-};
+START_TEST(a_branch_of_a_newer_minor_version_is_served)
+{ reissue_over(line_branch_speaks); }
+END_TEST
 
-/* A centre that speaks version 2, in a process of its own. */
-static pid_t future_centre(Desk *desk) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        pid_t pid;
+START_TEST(a_centre_of_a_newer_minor_version_is_asked)
+{ reissue_over(line_centre_speaks); }
+END_TEST
 
-        snprintf(address.sun_path, sizeof(address.sun_path), "%s", desk_path(desk, "runtime/line.sock"));
-        unlink(address.sun_path);
-        if (bind(listener, (struct sockaddr *) &address, sizeof(address)) < 0 || listen(listener, 8) < 0)
-                desk_fail(desk, "%s: %m", address.sun_path);
+/* CheckLine is refused until it is refused with that reason. */
+static void expect_reason(Pair *pair, const char *reason) {
+        Desk *branch = pair->branch;
 
-        fflush(NULL);
-        pid = fork();
-        while (pid == 0) {
-                int handle = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-                sd_id128_t id = {};
-                sd_bus *bus = NULL;
+        for (;;) {
+                char *message = desk_call_refused(branch, desk_bus(branch), "LineDown", "CheckLine", "");
+                bool told = strstr(message, reason);
 
-                prctl(PR_SET_PDEATHSIG, SIGKILL);
-                sd_bus_new(&bus);
-                sd_bus_set_fd(bus, handle, handle);
-                sd_bus_set_server(bus, 1, id);
-                sd_bus_set_anonymous(bus, 1);
-                sd_bus_add_object_vtable(bus, NULL, "/org/example/ICReissue/centre",
-                                         "org.example.ICReissue.Centre", future_vtable, NULL);
-                sd_bus_start(bus);
-                while (sd_bus_process(bus, NULL) >= 0 && sd_bus_wait(bus, UINT64_MAX) >= 0)
-                        continue;
-                sd_bus_unref(bus);
+                free(message);
+                if (told)
+                        break;
+
+                free(desk_wait_property(branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState", "connecting"));
+                free(desk_wait_property(branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState", "down"));
         }
-
-        close(listener);
-        return pid;
 }
 
-START_TEST(a_centre_of_another_version_is_told_by_name)
+START_TEST(a_branch_of_another_major_version_is_refused_and_both_sides_say_so)
 {
         Pair *pair = pair_open(0, NULL, NULL);
-        pid_t future = future_centre(pair->branch);
-        char *message;
+        char *log;
 
+        line_branch_speaks(pair->line, 2, 0);
         line_cut(pair->line);
         pair_wait_line(pair, "down");
-        message = desk_call_refused(pair->branch, desk_bus(pair->branch), "LineDown", "CheckLine", "");
-        while (!strstr(message, "does not speak this version of the line")) {
-                free(message);
-                free(desk_wait_property(pair->branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState",
-                                        "connecting"));
-                free(desk_wait_property(pair->branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState", "down"));
-                message =
-                        desk_call_refused(pair->branch, desk_bus(pair->branch), "LineDown", "CheckLine", "");
-        }
+        expect_reason(pair,
+                      "The centre speaks version 1 of the line, the branch version 2. Install the same");
+        log = desk_daemon_log(pair->centre);
+        ck_assert_ptr_nonnull(strstr(log, "Branch " LINE_BRANCH
+                                          " was refused: it speaks version 2 of the line, this centre 1"));
+        free(log);
+        pair_close(pair);
+}
+END_TEST
 
-        free(message);
-        kill(future, SIGKILL);
-        waitpid(future, NULL, 0);
+START_TEST(a_centre_of_another_major_version_is_not_asked_and_named)
+{
+        Pair *pair = pair_open(0, NULL, NULL);
+        char *log;
+
+        line_centre_speaks(pair->line, 2, 0);
+        line_cut(pair->line);
+        pair_wait_line(pair, "down");
+        expect_reason(pair, "it speaks version 2 of the line, this branch version 1; install the same");
+        log = desk_daemon_log(pair->branch);
+        ck_assert_ptr_nonnull(strstr(log, "The line to " LINE_CENTRE_NAME " is down"));
+        free(log);
         pair_close(pair);
 }
 END_TEST
@@ -413,10 +409,13 @@ typedef struct Killing {
 
 static void kill_in_state(const char *state, void (*restart)(Pair *pair)) {
         Pair *pair = open_with_request();
-        char *job = story_reissue(pair->branch, 0, 1), states[64];
+        bool early = strcmp(state, "extracting") == 0;
+        char *job, states[64];
 
-        story_wait_state(pair->branch, job, "waiting-for-blank");
-        if (strcmp(state, "waiting-for-blank") != 0) {
+        line_swallow(pair->line, early); /* the question is on its way, and stays there */
+        job = story_reissue(pair->branch, 0, 1);
+        story_wait_state(pair->branch, job, early ? state : "waiting-for-blank");
+        if (!early && strcmp(state, "waiting-for-blank") != 0) {
                 story_wait_reader(pair->branch, 0, "ready");
                 insert_blank(pair, NEW_SERIAL);
                 free(desk_slot_command(pair->branch, 1, "delay 20"));
@@ -424,8 +423,12 @@ static void kill_in_state(const char *state, void (*restart)(Pair *pair)) {
                 free(desk_wait_property(pair->branch, job, DESK_JOB, "State", states));
         }
 
+        if (early && restart == pair_restart_branch) /* the centre has it, the branch will never know */
+                line_swallow(pair->line, false);
         restart(pair);
-        if (strcmp(state, "waiting-for-blank") == 0)
+        if (early)
+                line_swallow(pair->line, false);
+        if (early || strcmp(state, "waiting-for-blank") == 0)
                 insert_blank(pair, NEW_SERIAL);
         expect_reissued(pair, job, 2);
         free(job);
@@ -438,20 +441,29 @@ static void restart_both(Pair *pair) {
         story_start(pair->centre, 0);
 }
 
+/* By day the first ones. */
 static const Killing killings[] = {
-        { "waiting-for-blank", pair_restart_centre },
-        { "waiting-for-blank", pair_restart_branch },
+        { "extracting", pair_restart_centre },
+        { "extracting", pair_restart_branch },
         { "waiting-for-blank", restart_both },
         { "writing", pair_restart_centre },
         { "writing", pair_restart_branch },
-        { "writing", restart_both },
-        { "verifying", pair_restart_centre },
-        { "verifying", pair_restart_branch },
+        { "verifying", restart_both },
         { "recording", pair_restart_centre },
         { "recording", pair_restart_branch },
         { "recording", restart_both },
+        { "extracting", restart_both },
+        { "waiting-for-blank", pair_restart_centre },
+        { "waiting-for-blank", pair_restart_branch },
+        { "writing", restart_both },
+        { "verifying", pair_restart_centre },
+        { "verifying", pair_restart_branch },
+        { "done", pair_restart_centre },
+        { "done", pair_restart_branch },
         { "done", restart_both },
 };
+
+enum { KILLINGS = sizeof(killings) / sizeof(killings[0]), KILLINGS_BY_DAY = 9 };
 
 START_TEST(killed_at_any_step_the_card_is_finished_and_counted_once)
 { kill_in_state(killings[_i].state, killings[_i].restart); }
@@ -475,6 +487,147 @@ START_TEST(a_centre_that_is_away_while_the_branch_writes_is_told_when_it_is_back
 }
 END_TEST
 
+/* --- anything, in any order --- */
+
+/* The same numbers in every run. */
+static unsigned draw(unsigned *seed, unsigned below) {
+        *seed = *seed * 1103515245 + 12345;
+        return (*seed >> 16) % below;
+}
+
+static void disturb(Pair *pair, unsigned *seed) {
+        switch (draw(seed, 7)) {
+        case 0:
+                line_cut_after(pair->line, 1 + draw(seed, 900));
+                break;
+        case 1:
+                line_delay(pair->line, draw(seed, nightly() ? 2000 : 100));
+                break;
+        case 2:
+                pair_restart_centre(pair);
+                break;
+        case 3:
+                pair_restart_branch(pair);
+                break;
+        case 4:
+                restart_both(pair);
+                break;
+        case 5:
+                line_swallow(pair->line, true);
+                break;
+        default:
+                line_refuse(pair->line, true);
+                line_cut(pair->line);
+                break;
+        }
+}
+
+/* What would keep the card from being finished for ever. */
+static void let_through(Pair *pair) {
+        line_swallow(pair->line, false);
+        line_refuse(pair->line, false);
+}
+
+/* The line is as it was, and the centre has answered. */
+static void calm(Pair *pair) {
+        line_cut_after(pair->line, 1000000);
+        line_delay(pair->line, 0);
+        let_through(pair);
+        while (sd_bus_call_method(desk_bus(pair->branch), DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
+                                  "CheckLine", NULL, NULL, "") < 0)
+                pair_wait_line(pair, "up");
+}
+
+static uint32_t cancel_disturbed(Pair *pair, const char *job, unsigned *seed, uint32_t count) {
+        disturb(pair, seed);
+        story_cancel(pair->branch, job);
+        let_through(pair);
+        story_expect_state(pair->branch, job, "done|failed|cancelled", "cancelled");
+        story_expect_record(pair->centre, STORY_V1, STORY_ID, "unissued", count);
+        calm(pair);
+        desk_call(pair->branch, desk_bus(pair->branch), NULL, "WithdrawRequest", "ss", STORY_V1, STORY_ID);
+        return count;
+}
+
+static uint32_t finish_disturbed(Pair *pair, const char *job, unsigned *seed, uint32_t count) {
+        static const char *const moments[] = { "waiting-for-blank", "writing", "verifying", "recording" };
+        unsigned moment = draw(seed, 4);
+        char serial[17], states[64];
+
+        if (moment == 0)
+                disturb(pair, seed);
+        snprintf(serial, sizeof(serial), "%016X", 0xD000 + count);
+        insert_blank(pair, serial);
+        snprintf(states, sizeof(states), "%s|done|failed|cancelled", moments[moment]);
+        if (moment > 0) {
+                free(desk_wait_property(pair->branch, job, DESK_JOB, "State", states));
+                disturb(pair, seed);
+        }
+
+        free(desk_wait_property(pair->branch, job, DESK_JOB, "State", "recording|done|failed|cancelled"));
+        let_through(pair);
+        expect_reissued(pair, job, count + 1);
+        ck_assert_uint_eq(story_describe_count(pair->branch, job, "spoiled"), 0);
+        desk_remove(pair->branch, 1);
+        story_wait_reader(pair->branch, 1, "empty");
+        return count + 1;
+}
+
+/* Returns the count that the record must have then. */
+static uint32_t reissue_disturbed(Pair *pair, unsigned *seed, uint32_t count) {
+        char *job;
+
+        desk_extend(pair->branch, 120);
+        desk_extend(pair->centre, 120);
+        calm(pair);
+        story_request(pair->branch, STORY_V1, STORY_ID);
+        job = story_reissue(pair->branch, 0, 1);
+        story_wait_state(pair->branch, job, "waiting-for-blank");
+        count = draw(seed, 4) == 0 ? cancel_disturbed(pair, job, seed, count)
+                                   : finish_disturbed(pair, job, seed, count);
+        free(job);
+        return count;
+}
+
+START_TEST(whatever_happens_to_the_line_and_the_daemons_the_cards_agree_with_a_model)
+{
+        Pair *pair = pair_open(2, NULL, "line-timeout: 1\n");
+        unsigned seed = 20261130;
+        uint32_t count = 1;
+
+        pair_issue(pair, 0, STORY_V1, STORY_ID, OLD_SERIAL);
+        for (unsigned round = 0; round < (nightly() ? 200 : 6); round++)
+                count = reissue_disturbed(pair, &seed, count);
+
+        pair_close(pair);
+}
+END_TEST
+
+START_TEST(two_desks_of_a_branch_that_ask_for_a_card_one_gets_it_and_the_other_learns_who_has_it)
+{
+        Pair *pair = open_with_request();
+        char *first = story_reissue(pair->branch, 0, 1), *second, *uuid, *message;
+
+        story_wait_state(pair->branch, first, "waiting-for-blank");
+        uuid = desk_property(pair->branch, first, DESK_JOB, "UUID");
+        second = story_reissue(pair->branch, 0, 1);
+        story_expect_state(pair->branch, second, "done|failed|cancelled", "failed");
+        story_expect_property(pair->branch, second, "ErrorName", "org.example.ICReissue.Error.RecordInUse");
+        message = desk_property(pair->branch, second, DESK_JOB, "ErrorMessage");
+        if (!strstr(message, uuid) || !strstr(message, " at station " LINE_BRANCH) ||
+            !strstr(message, " since 20"))
+                desk_fail(pair->branch, "It says: %s", message);
+
+        insert_blank(pair, NEW_SERIAL);
+        expect_reissued(pair, first, 2);
+        free(message);
+        free(uuid);
+        free(second);
+        free(first);
+        pair_close(pair);
+}
+END_TEST
+
 int main(void) {
         const TTest *const tests[] = {
                 R5_a_branch_transmits_the_id_that_it_read_and_writes_the_card_from_the_centres_data,
@@ -490,13 +643,18 @@ int main(void) {
                 the_line_is_let_go_without_work_and_made_when_there_is_some,
                 a_batch_at_a_branch_extracts_each_record_when_its_blank_is_there,
                 automatic_mode_at_a_branch_goes_by_the_centres_flag,
-                a_centre_of_another_version_is_told_by_name,
+                a_branch_of_a_newer_minor_version_is_served,
+                a_centre_of_a_newer_minor_version_is_asked,
+                a_branch_of_another_major_version_is_refused_and_both_sides_say_so,
+                a_centre_of_another_major_version_is_not_asked_and_named,
+                whatever_happens_to_the_line_and_the_daemons_the_cards_agree_with_a_model,
+                two_desks_of_a_branch_that_ask_for_a_card_one_gets_it_and_the_other_learns_who_has_it,
                 a_centre_that_is_away_while_the_branch_writes_is_told_when_it_is_back,
         };
         int status = story_run("line", tests, sizeof(tests) / sizeof(tests[0]), nightly() ? 3000 : 300);
 
         return status == EXIT_SUCCESS
                        ? story_run_loop("line-kill", killed_at_any_step_the_card_is_finished_and_counted_once,
-                                        sizeof(killings) / sizeof(killings[0]), 300)
+                                        nightly() ? KILLINGS : KILLINGS_BY_DAY, 300)
                        : status;
 }
