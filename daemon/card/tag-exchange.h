@@ -7,10 +7,10 @@
 #include "card/session.h"
 
 typedef enum TagPath {
-        /* PC/SC part 3, amendment 1 (2.02): FF C2, transparent session, tag 95 to send and tag 97 received. Sony RC-S300, HID
-         * Omnikey 5022, ACS ACR1252U and others. */
+        /* PC/SC part 3, 2.01.09, amendment 1: FF C2, a transparent session, tag 95 to send and tag 97 received. Sony RC-S300,
+         * ACS ACR1252U and ACR1552U, and others. It is expected that the tag stays as it is when the session ends. */
         TAG_TRANSPARENT,
-        TAG_DIRECT, /* FF 00 00 00, the frame, answered by the tag's: ACS ACR1251U, ACR1252U (FeliCa) */
+        TAG_DIRECT, /* FF 00 00 00, the frame, answered by the tag's: ACS ACR1252U with FeliCa */
         TAG_PN53X,  /* the same with NXP's InCommunicateThru (D4 42) in front: ACS ACR122U */
         _TAG_PATH_MAX,
 } TagPath;

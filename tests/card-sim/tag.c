@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Memory tags without keys: a MIFARE Ultralight (MF0ICU1: 16 pages, of which lock bytes close 3 to 15 for good) and an
+/* Memory tags without keys: a MIFARE Ultralight (16 pages, of which lock bytes close 3 to 15 for good) and an
  * ISO/IEC 15693 tag with 28 blocks. Both have blocks of four bytes, all 00. */
 #include <string.h>
 
@@ -36,7 +36,7 @@ static size_t block_count(const Card *card) {
         return is_ultralight(card) ? ULTRALIGHT_BLOCKS : LABEL_BLOCKS;
 }
 
-/* 7.5.2: bit n of the 16 lock bits, from 3 on, closes page n. */
+/* MF0ICU2, 7.5.2: bit n of the 16 lock bits, from 3 on, closes page n. */
 static bool is_locked(const Card *card, size_t page) {
         const TagKept *kept = card->kept;
         unsigned bits = kept->memory[LOCK_PAGE * BLOCK + 2] | (unsigned) kept->memory[LOCK_PAGE * BLOCK + 3]
