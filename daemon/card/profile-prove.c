@@ -135,7 +135,7 @@ static int prove_read_back(const Profile *profile, const Step *step, Failure *fa
         bool plain = step->verb->run == verb_store_data && step->arguments[STORE_FORMAT].number == 0;
         Marks marks = { .profile = profile };
 
-        if (!step->read_back || step_changes_secret(step))
+        if (!step->read_back || step->shown.count > 0 || step_changes_secret(step))
                 return 0;
 
         mark_step(step, &marks);
@@ -284,6 +284,8 @@ int profile_prove(const Profile *profile, Failure *failure) {
                 r = prove_list(profile, &profile->identify, failure);
         if (r >= 0)
                 r = prove_list(profile, &profile->blank, failure);
+        if (r >= 0)
+                r = prove_channels(profile, failure);
         if (r < 0)
                 return r;
 

@@ -16,4 +16,7 @@ int prove_secrets(const Plan *plan, Failure *failure);
 /* prove-blank.c: at least one step of `blank:` fails on a card that the plan has written. PROFILE_INVALID. */
 int prove_blank(const Profile *profile, const Plan *plan, Failure *failure);
 
+/* prove-channel.c: no verb that needs a secure channel stands where none is open. PROFILE_INVALID. */
+int prove_channels(const Profile *profile, Failure *failure);
+
 #endif

@@ -96,6 +96,8 @@ struct Step {
         Condition when;
         StepList done_if;
         bool read_back; /* false: the profile admits that the card will never show what is written here */
+        StepList
+                shown; /* what shows it, where the verb itself does not know: the last step's answer; empty: the verb */
 };
 
 typedef struct Stage {

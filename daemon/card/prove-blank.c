@@ -62,12 +62,34 @@ static bool overlaps(const Call *read, const Call *write) {
         return start < to && from < start + (int64_t) write->values[1].data.size;
 }
 
+/* Whether two reads look at the same part of the same answer. */
+static bool looks_alike(const Call *a, const Call *b) {
+        const Take *one = &a->step->take, *other = &b->step->take;
+        size_t one_end = one->length > 0 ? one->from + one->length : SIZE_MAX;
+        size_t other_end = other->length > 0 ? other->from + other->length : SIZE_MAX;
+
+        return a->step->verb == b->step->verb && a->numbers[0] == b->numbers[0] &&
+               one->tag_count == other->tag_count &&
+               memcmp(one->tags, other->tags, one->tag_count * sizeof(*one->tags)) == 0 &&
+               one->from < other_end && other->from < one_end;
+}
+
+static bool is_shown_by(const Call *read, const Call *write) {
+        for (size_t i = 0; i < write->shown_count; i++)
+                if (looks_alike(read, &write->shown[i]))
+                        return true;
+
+        return false;
+}
+
 /* Whether a step of `blank:`, on the file that it has selected, looks at what a write has changed. */
 static bool sees(const Call *call, uint16_t call_file, const Call *write, uint16_t write_file) {
         const Step *step = call->step;
         bool same_number = call->numbers[0] == write->numbers[0];
         bool looks = step->expect || wants_nothing(step);
 
+        if (looks && is_shown_by(call, write))
+                return true;
         if (step->verb->sees)
                 return looks && step->verb->sees(call, write);
         if (step->verb->run == verb_select)

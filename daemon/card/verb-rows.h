@@ -23,6 +23,7 @@ extern const Verb verb_rows_desfire[];
 extern const Verb verb_rows_globalplatform[];
 extern const Verb verb_rows_iso7816[];
 extern const Verb verb_rows_memory[];
+extern const Verb verb_rows_openpgp[];
 extern const Verb verb_rows_piv[];
 
 #endif

@@ -38,6 +38,9 @@ typedef enum VerbFlags {
         VERB_IRREVERSIBLE = 1 << 1,  /* stands in a last stage, or in `discard` */
         VERB_USES_CURRENT = 1 << 2,  /* works on the selected file */
         VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
+        VERB_READS_VALUES =
+                1 << 4, /* check_call looks into its values: no sample of a field can stand for them */
+        VERB_NEEDS_CHANNEL = 1 << 5, /* works in a secure channel alone */
 } VerbFlags;
 
 typedef enum ArgumentType {
@@ -91,6 +94,8 @@ typedef struct Call {
         Encoded values[VERB_ARGUMENTS_MAX];
         struct Call *done_if;
         size_t done_if_count;
+        struct Call *shown; /* of Step.shown */
+        size_t shown_count;
         unsigned turns[REPEAT_DEPTH_MAX]; /* Turn.id of the repeats around it, outermost first; 0: none */
 } Call;
 

@@ -5,7 +5,7 @@
 
 #include "plan-bench.h"
 
-enum { FLIPS_MAX = 8 };
+enum { FLIPS_MAX = 10 };
 
 #define PIV_KEYS \
         "piv-pin: \"313233343536FFFF\"\npiv-puk: \"3132333435363738\"\n" \
@@ -76,6 +76,23 @@ static const Family families[] = {
                      { 0x80, 2, "\"pin\"" },
                      { 0x81, 7, "\"puk\"" },
                      { 0x9B, 31, "piv-change-key" } } },
+        { .type = "openpgp",
+          .t0 = true,
+          .t1 = true,
+          .compared = "id name language sex url certificate signature-attributes signature-fingerprint"
+                      " signature-time decryption-attributes decryption-fingerprint decryption-time"
+                      " authentication-attributes authentication-fingerprint authentication-time",
+          .used = "signature-key decryption-key authentication-key pin admin-pin reset-code",
+          .key = "openpgp-admin-pin: \"3030303030303030\"\nopenpgp-pin: \"313233343536\"\n",
+          .flips = { { 0x5E, 1, "\"id\"" },
+                     { 0x5B, 0, "\"name\"" },
+                     { 0x7F21, 799, "\"certificate\"" },
+                     { 0xC8, 19, "\"decryption-fingerprint\"" },
+                     { 0xD0, 3, "\"authentication-time\"" },
+                     { 0xB6, 100, "\"signature-key\"" },
+                     { 0xA4, 47, "\"authentication-key\"" },
+                     { 0x83, 7, "\"admin-pin\"" },
+                     { 0xD3, 0, "\"reset-code\"" } } },
         { .type = "desfire",
           .t1 = true,
           .compared = "id number holder expiry access-key",
