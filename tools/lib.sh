@@ -15,6 +15,7 @@ packages_build=(autoconf automake gcc libc6-dev libgdbm-dev libjansson-dev libpc
 packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pycryptodome systemd util-linux
         vsmartcard-vpcd vsmartcard-vpicc)
 packages_bench=(check liblmdb-dev libsqlite3-dev)
+packages_vm=(busybox-static e2fsprogs mmdebstrap qemu-system-x86 qemu-utils)
 packages_check=(check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db
         opensc scdaemon valgrind)
 # openssh-server is unpacked and not installed (unpack_sshd): installed, it would start a server and let it start at boot.

@@ -19,10 +19,16 @@ typedef enum AutomaticMode {
         AUTOMATIC_REQUEST, /* as well one whose flag says "issued": its reissue is requested first */
 } AutomaticMode;
 
+typedef enum ReaderRole {
+        READER_BOTH,
+        READER_SOURCE, /* old cards: no job takes a blank from it unless it was named */
+        READER_TARGET, /* blanks: automatic mode begins nothing for a card in it */
+} ReaderRole;
+
 typedef struct ConfigReader {
         char *name;    /* how the desk calls it; goes into D-Bus properties and messages */
         char *pattern; /* fnmatch(3) pattern on the PC/SC reader name */
-        bool target;   /* blanks may be put into it for any job; default true */
+        ReaderRole role;
 } ConfigReader;
 
 /* At a centre: a branch that may use its line. */
@@ -47,6 +53,7 @@ typedef struct Config {
         unsigned job_limit;     /* open jobs, batches' children not counted; 1..100000, default 1000 */
         unsigned spoiled_limit; /* cards spoiled in a row in one reader before it stops; 1..100, default 3 */
         char *issuance_key; /* the key file, for where there is no credential; default DIRECTORY/issuance-key */
+        unsigned idle_exit; /* seconds that nobody needs the service before it ends; 0: never; default 60 */
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
 } Config;
 

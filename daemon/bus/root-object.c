@@ -18,6 +18,11 @@ void root_object_card_removed(Api *api, const char *reader_path) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardRemoved", "o", reader_path);
 }
 
+void root_object_automatic_refused(Api *api, const char *reader_path, const Failure *failure) {
+        sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "AutomaticRefused", "oss", reader_path,
+                           failure_name(failure->kind), failure_message(failure));
+}
+
 void root_object_reissued(Api *api, const Job *job, const char *type, uint32_t count) {
         char path[JOB_PATH_MAX];
 
@@ -193,6 +198,7 @@ static const sd_bus_vtable root_vtable[] = {
 
         SD_BUS_SIGNAL_WITH_ARGS("CardInserted", SD_BUS_ARGS("o", reader, "s", type), 0),
         SD_BUS_SIGNAL_WITH_ARGS("CardRemoved", SD_BUS_ARGS("o", reader), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("AutomaticRefused", SD_BUS_ARGS("o", reader, "s", error, "s", message), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Reissued", SD_BUS_ARGS("o", job, "s", type, "u", count), 0),
 
         SD_BUS_PROPERTY("Version", "s", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_CONST),

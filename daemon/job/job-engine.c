@@ -316,6 +316,15 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         return 0;
 }
 
+bool job_engine_is_busy(const JobEngine *engine) {
+        bool open = engine->stores_pending > 0;
+
+        for (const Job *job = engine->first; job && !open; job = job->next)
+                open = !job_is_finished(job);
+
+        return open;
+}
+
 /* --- parking --- */
 
 void engine_check_parked(JobEngine *engine) {
@@ -520,6 +529,7 @@ JobEngine *job_engine_free(JobEngine *engine) {
         ledgers_free(engine);
         free(engine->spoiled);
         free(engine->made);
+        automatic_done(engine);
         sd_event_source_disable_unref(engine->match_source);
         sd_event_source_disable_unref(engine->asleep);
         json_decref(engine->refused);

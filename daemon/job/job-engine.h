@@ -24,6 +24,8 @@ typedef struct JobObserver {
         void (*job_finished)(Job *job, bool success, void *userdata);
         /* A verified card is recorded. */
         void (*job_reissued)(Job *job, const char *type, uint32_t count, void *userdata);
+        /* Automatic mode begins nothing for the card in this reader, and says why: once for each card. */
+        void (*automatic_refused)(Reader *reader, const Failure *failure, void *userdata);
         void (*job_removed)(Job *job,
                             void *userdata); /* ten minutes after it finished; gone after the call */
 } JobObserver;
@@ -59,6 +61,8 @@ void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *us
 
 /* Automatic mode; changed at run time by the property. */
 bool job_engine_automatic(const JobEngine *engine);
+/* Whether any job is open, or anything is on its way to the files or from them. */
+bool job_engine_is_busy(const JobEngine *engine);
 void job_engine_set_automatic(JobEngine *engine, bool automatic);
 
 /* A reader by any of its names; "" means the only reader with a card (NO_CARD where there is none, INVALID_ARGS where

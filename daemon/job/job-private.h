@@ -154,6 +154,8 @@ struct JobEngine {
         size_t spoiled_count;
         CardPlace *made; /* cards that this engine has made and that have not moved since */
         size_t made_count;
+        CardPlace *told; /* cards for which automatic mode has said that it begins nothing, and why */
+        size_t told_count;
         SleepInhibitor *inhibitor;
         sd_event_source
                 *asleep;   /* logind has refused: until this fires, or the machine wakes, no card is begun */
@@ -347,6 +349,7 @@ int care_job_begin(Job *job, Failure *failure);
 
 /* A card has appeared that no job waits for. */
 void automatic_card(JobEngine *engine, Reader *reader);
+void automatic_done(JobEngine *engine);
 
 /* --- enrolment.c: records held against profiles --- */
 
