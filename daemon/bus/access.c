@@ -219,6 +219,7 @@ static const struct {
         { API_NAME, "GetDesign", ACTION_READ_CARD, NULL },
         { API_NAME, "RenderDesign", ACTION_READ_RECORD, details_render },
         { API_NAME, "CheckLine", ACTION_READ_CARD, NULL },
+        { API_NAME, "ListBranches", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "Reload", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "CheckStore", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "BackupStore", ACTION_MANAGE_SERVICE, NULL },

@@ -30,7 +30,8 @@ typedef struct Field {
         size_t minimum, maximum; /* bytes, encoded */
         Encoding encoding;
         bool secret, index, optional;
-        bool list; /* several values, in order: at most `most` */
+        bool needed; /* to make a card: profile-needs.c */
+        bool list;   /* several values, in order: at most `most` */
         size_t most;
         bool luhn;          /* its last digit is the check digit of the others */
         char *default_text; /* NULL without one */
@@ -138,6 +139,9 @@ DEFINE_CLEANUP(Profile *, profile_free)
 
 /* Proves what can be known without a card: PROFILES' section "What profile check proves". PROFILE_INVALID. */
 int profile_prove(const Profile *profile, Failure *failure);
+
+/* profile-needs.c: marks the fields that are needed; once, when everything is parsed. */
+void profile_note_needs(Profile *profile);
 
 /* field.c */
 int fields_parse(YamlNode node, Profile *profile, Failure *failure);

@@ -14,10 +14,15 @@ static uint16_t selected_file(const Step *step, uint16_t before) {
         return path.size < 2 ? 0 : (uint16_t) (path.data[path.size - 2] << 8 | path.data[path.size - 1]);
 }
 
+/* An error; of the words 91XX, those by which a DESFire card says that it has no such application or file. */
+static bool is_error(uint16_t sw) {
+        return (sw >= 0x6400 && sw < 0x9000) || sw == 0x91A0 || sw == 0x91F0;
+}
+
 /* A step that holds only where the card has nothing there: every status word that it accepts is an error. */
 static bool wants_nothing(const Step *step) {
         for (size_t i = 0; i < step->accept.count; i++)
-                if (step->accept.words[i].value >= 0x9000 || step->accept.words[i].value < 0x6400)
+                if (!is_error(step->accept.words[i].value))
                         return false;
 
         return step->accept.count > 0;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GDBM, wrapped: datums become spans, error numbers become failures, what was fetched is erased, and every value
  * carries a check. */
-#include "file/table.h"
+#include "file/table-private.h"
 
 #include <fcntl.h>
-#include <gdbm.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <xxhash.h>
+
+#include "base/signals.h"
 
 #define STATE_KEY    "@store"
 #define STATE_FORMAT "icreissue store 2 applied %" PRIu64 " keys %" PRIu64 " digest %016" PRIx64
@@ -20,15 +21,8 @@ enum {
          * anyway; a writer that goes in the order of table_hash() needs few buckets, too. */
         READ_BUCKETS = 64,
         WRITE_BUCKETS = 1000,
-        CHECK_SIZE = 17, /* a newline and 16 digits */
-        PROGRESS_INTERVAL = 4096,
+        CHECK_SIZE = 17,              /* a newline and 16 digits */
         END_SLACK = 16 * 1024 * 1024, /* bytes that a file may end before its header says so */
-};
-
-struct Table {
-        GDBM_FILE gdbm;
-        char *path;
-        TableState state;
 };
 
 static int table_failure(const char *path, GDBM_FILE gdbm, const char *doing, Failure *failure) {
@@ -55,7 +49,7 @@ static int table_failure(const char *path, GDBM_FILE gdbm, const char *doing, Fa
                 doing, gdbm_strerror(error));
 }
 
-static int table_damaged(const Table *table, const char *what, Failure *failure) {
+int table_damaged(const Table *table, const char *what, Failure *failure) {
         return failure_set(failure, FAILURE_STORE_FAILED,
                            "%s is damaged (%s). Restore the files of the last backup.", table->path, what);
 }
@@ -73,7 +67,11 @@ static void datum_erase(datum *value) {
         *value = (datum){};
 }
 
-static uint64_t value_check(const char *key, Span value) {
+static void set_buckets(GDBM_FILE gdbm, int buckets) {
+        gdbm_setopt(gdbm, GDBM_SETCACHESIZE, &buckets, sizeof(buckets));
+}
+
+uint64_t table_check(const char *key, Span value) {
         return XXH3_64bits_withSeed(value.data, value.size, XXH3_64bits(key, strlen(key)));
 }
 
@@ -93,7 +91,7 @@ static bool check_fits(const char *key, const datum *value) {
                 return false;
 
         size = (size_t) value->dsize - CHECK_SIZE;
-        check_format(value_check(key, SPAN(value->dptr, size)), expected);
+        check_format(table_check(key, SPAN(value->dptr, size)), expected);
         return memcmp(value->dptr + size, expected, CHECK_SIZE) == 0;
 }
 
@@ -116,15 +114,65 @@ static bool check_parse(const datum *value, uint64_t *ret) {
         return true;
 }
 
-/* The value with its check still behind it. -ENOENT where there is none. */
-static int table_fetch_datum(Table *table, const char *key, datum *ret, Failure *failure) {
-        *ret = gdbm_fetch(table->gdbm, datum_of_key(key));
-        if (ret->dptr)
-                return 0;
+void table_path_again(const Table *table, char ret[static TABLE_PATH_AGAIN]) {
+        snprintf(ret, TABLE_PATH_AGAIN, "/proc/self/fd/%d", gdbm_fdesc(table->gdbm));
+}
+
+/* Without mmap GDBM says of each access whether it was possible; and it refuses every other one afterwards, until the file
+ * is opened again. */
+static void leave_mapping(Table *table) {
+        char path[TABLE_PATH_AGAIN];
+        GDBM_FILE gdbm;
+
+        table_path_again(table, path);
+        gdbm = gdbm_open(path, BLOCK_SIZE, GDBM_READER | GDBM_XVERIFY | GDBM_CLOEXEC | GDBM_NOMMAP, 0, NULL);
+        if (!gdbm) {
+                table->lost = true;
+                return;
+        }
+
+        gdbm_close(table->gdbm);
+        table->gdbm = gdbm;
+        set_buckets(gdbm, READ_BUCKETS);
+}
+
+/* Every access to the file that may go through its mapping. */
+static datum table_access(Table *table, datum (*access)(GDBM_FILE gdbm, datum key), datum key) {
+        datum value;
+
+        if (table->reading && !table->lost && gdbm_needs_recovery(table->gdbm))
+                leave_mapping(table);
+        if (table->lost)
+                return (datum){};
+
+        mapped_read_begin();
+        value = access(table->gdbm, key);
+        if (!mapped_read_end())
+                return value;
+
+        datum_erase(&value);
+        leave_mapping(table);
+        return table->lost ? (datum){} : access(table->gdbm, key);
+}
+
+/* After an access that found nothing: -ENOENT where that is so, a failure where it could not look. */
+static int table_not_found(const Table *table, Failure *failure) {
+        if (table->lost)
+                return failure_set(
+                        failure, FAILURE_STORE_FAILED,
+                        "%s can no longer be read: it was cut, or its disk fails. Restore the files of the "
+                        "last backup.",
+                        table->path);
 
         return gdbm_last_errno(table->gdbm) == GDBM_ITEM_NOT_FOUND
                        ? -ENOENT
                        : table_failure(table->path, table->gdbm, "read", failure);
+}
+
+/* The value with its check still behind it. -ENOENT where there is none. */
+static int table_fetch_datum(Table *table, const char *key, datum *ret, Failure *failure) {
+        *ret = table_access(table, gdbm_fetch, datum_of_key(key));
+        return ret->dptr ? 0 : table_not_found(table, failure);
 }
 
 int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
@@ -148,14 +196,22 @@ int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
         return 0;
 }
 
+/* In the size: 1 or 0. */
+static datum access_exists(GDBM_FILE gdbm, datum key) {
+        return (datum){ .dsize = gdbm_exists(gdbm, key) };
+}
+
 int table_contains(Table *table, const char *key, Failure *failure) {
-        if (gdbm_exists(table->gdbm, datum_of_key(key)))
+        int r;
+
+        if (table_access(table, access_exists, datum_of_key(key)).dsize > 0)
                 return 1;
 
-        return gdbm_last_errno(table->gdbm) == GDBM_ITEM_NOT_FOUND ||
-                               gdbm_last_errno(table->gdbm) == GDBM_NO_ERROR
-                       ? 0
-                       : table_failure(table->path, table->gdbm, "read", failure);
+        if (!table->lost && gdbm_last_errno(table->gdbm) == GDBM_NO_ERROR)
+                return 0;
+
+        r = table_not_found(table, failure);
+        return r == -ENOENT ? 0 : r;
 }
 
 /* Takes the key's present value, if any, out of the number of keys and the digest. */
@@ -181,7 +237,7 @@ static int table_store(Table *table, const char *key, Span value, int flag, uint
         _cleanup_bytes_ Bytes content = {};
         int r;
 
-        *ret_check = value_check(key, value);
+        *ret_check = table_check(key, value);
         if (bytes_append_fill(&content, 0, value.size + CHECK_SIZE) < 0 || content.size > INT_MAX)
                 return failure_no_memory(failure);
 
@@ -279,22 +335,9 @@ static int table_adopt(GDBM_FILE gdbm, const char *path, int buckets, Table **re
         }
 
         table->gdbm = gdbm;
-        gdbm_setopt(gdbm, GDBM_SETCACHESIZE, &buckets, sizeof(buckets));
+        set_buckets(gdbm, buckets);
         *ret = table;
         return 0;
-}
-
-/* GDBM's own header, as it stands at the beginning of a file whose offsets have 64 bits. */
-typedef struct Header {
-        uint32_t magic;
-        int32_t block_size;
-        int64_t directory;
-        int32_t directory_size, directory_bits, bucket_size, bucket_elements;
-        int64_t end; /* where the next block is put */
-} Header;
-
-static bool header_is_known(const Header *header) {
-        return header->magic == 0x13579ACF || header->magic == 0x13579AD1;
 }
 
 /* GDBM fills a file with zeros up to where its header says that it ends, before it writes into it. With one bit wrong
@@ -302,11 +345,11 @@ static bool header_is_known(const Header *header) {
 static int check_end(const char *path, Failure *failure) {
         _cleanup_close_ int descriptor = open(path, O_RDONLY | O_CLOEXEC);
         struct stat status;
-        Header header;
+        TableHeader header;
 
         if (descriptor < 0 || fstat(descriptor, &status) < 0 ||
             pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header) ||
-            !header_is_known(&header))
+            !table_header_is_known(&header))
                 return 0; /* GDBM says what is wrong */
 
         if (header.end >= 0 && header.end <= status.st_size + END_SLACK)
@@ -314,6 +357,22 @@ static int check_end(const char *path, Failure *failure) {
 
         return failure_set(failure, FAILURE_STORE_FAILED,
                            "%s is damaged (its header). Restore the files of the last backup.", path);
+}
+
+/* With a function for fatal errors GDBM calls it and then exit(); with none it returns the error. */
+static GDBM_FILE open_guarded(const char *path, int flags) {
+        GDBM_FILE gdbm;
+
+        mapped_read_guard();
+        mapped_read_begin();
+        gdbm = gdbm_open(path, BLOCK_SIZE, flags, S_IRUSR | S_IWUSR, NULL);
+        if (!mapped_read_end())
+                return gdbm;
+
+        if (gdbm)
+                gdbm_close(gdbm);
+
+        return gdbm_open(path, BLOCK_SIZE, flags | GDBM_NOMMAP, S_IRUSR | S_IWUSR, NULL);
 }
 
 int table_open(const char *path, TableMode mode, bool large, Table **ret, Failure *failure) {
@@ -331,8 +390,7 @@ int table_open(const char *path, TableMode mode, bool large, Table **ret, Failur
         if (r < 0)
                 return r;
 
-        /* With a function for fatal errors GDBM calls it and then exit(); with none it returns the error. */
-        gdbm = gdbm_open(path, BLOCK_SIZE, flags[mode] | GDBM_CLOEXEC, S_IRUSR | S_IWUSR, NULL);
+        gdbm = open_guarded(path, flags[mode] | GDBM_CLOEXEC);
         if (!gdbm)
                 return table_failure(path, NULL, "opened", failure);
 
@@ -344,6 +402,7 @@ int table_open(const char *path, TableMode mode, bool large, Table **ret, Failur
         if (r < 0)
                 return r;
 
+        table->reading = mode == TABLE_READ;
         if (mode != TABLE_CREATE) {
                 r = table_read_state(table, failure);
                 if (r < 0)
@@ -374,11 +433,15 @@ static int table_each_key(datum key, TableEach each, void *userdata, Failure *fa
         return streq(text, STATE_KEY) ? 0 : each(text, userdata, failure);
 }
 
+static datum access_first(GDBM_FILE gdbm, datum key _unused_) {
+        return gdbm_firstkey(gdbm);
+}
+
 int table_each(Table *table, TableEach each, void *userdata, Failure *failure) {
         datum key;
         int r;
 
-        key = gdbm_firstkey(table->gdbm);
+        key = table_access(table, access_first, (datum){});
         while (key.dptr) {
                 datum next;
 
@@ -388,128 +451,13 @@ int table_each(Table *table, TableEach each, void *userdata, Failure *failure) {
                         return r;
                 }
 
-                next = gdbm_nextkey(table->gdbm, key);
+                next = table_access(table, gdbm_nextkey, key);
                 datum_erase(&key);
                 key = next;
         }
 
-        if (gdbm_last_errno(table->gdbm) != GDBM_ITEM_NOT_FOUND)
-                return table_failure(table->path, table->gdbm, "read", failure);
-
-        return 0;
-}
-
-typedef struct Verifying {
-        Table *table;
-        Table *again;
-        TableState found;
-        TableProgress progress;
-        void *userdata;
-} Verifying;
-
-static int verify_key(const char *key, void *userdata, Failure *failure) {
-        Verifying *verifying = userdata;
-        _cleanup_bytes_ Bytes value = {};
-        int r;
-
-        r = table_fetch(verifying->again, key, &value, failure);
-        if (r < 0)
-                return r == -ENOENT ? table_damaged(verifying->table, "a key cannot be found", failure) : r;
-
-        verifying->found.digest += value_check(key, bytes_span(&value));
-        if (verifying->found.keys++ % PROGRESS_INTERVAL != 0 || !verifying->progress)
-                return 0;
-
-        return verifying->progress(
-                MIN_OF((double) verifying->found.keys / (double) (verifying->table->state.keys + 1), 1.0),
-                verifying->userdata, failure);
-}
-
-/* The same file, whatever has become of its name, with nothing remembered of it. */
-static int table_open_again(const Table *table, Table **ret, Failure *failure) {
-        _cleanup_(table_closep) Table *again = NULL;
-        char path[64];
-        int r;
-
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", gdbm_fdesc(table->gdbm));
-        r = table_open(path, TABLE_READ, false, &again, NULL);
-        if (r == -ENOMEM)
-                return failure_no_memory(failure);
-        if (r < 0)
-                return table_damaged(table, "it cannot be opened again", failure);
-
-        free(again->path);
-        again->path = strdup(table->path);
-        if (!again->path)
-                return failure_no_memory(failure);
-
-        *ret = TAKE_PTR(again);
-        return 0;
-}
-
-/* GDBM's directory has, for each value of the first bits of a hash, where the bucket is: the same for as many in a row as
- * the bucket spans, a power of two, beginning at a multiple of it. No key may go by an entry that is wrong, but the
- * lookup of one that is not there does. */
-static bool directory_fits(const int64_t *entries, size_t count, off_t size) {
-        for (size_t i = 0, run; i < count; i += run) {
-                for (run = 1; i + run < count && entries[i + run] == entries[i];)
-                        run++;
-
-                if ((run & (run - 1)) != 0 || i % run != 0 || entries[i] <= 0 || entries[i] >= size)
-                        return false;
-        }
-
-        return true;
-}
-
-static int verify_directory(const Table *table, Failure *failure) {
-        int descriptor = gdbm_fdesc(table->gdbm);
-        _cleanup_free_ int64_t *entries = NULL;
-        struct stat status;
-        Header header;
-        size_t size;
-
-        if (fstat(descriptor, &status) < 0 ||
-            pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header))
-                return table_damaged(table, "its header cannot be read", failure);
-
-        if (!header_is_known(&header))
-                return 0;
-
-        size = (size_t) MAX_OF(header.directory_size, 0);
-        entries = malloc(MAX_OF(size, (size_t) 1));
-        if (!entries)
-                return failure_no_memory(failure);
-
-        if (pread(descriptor, entries, size, header.directory) != (ssize_t) size ||
-            !directory_fits(entries, size / sizeof(*entries), status.st_size))
-                return table_damaged(table, "its directory", failure);
-
-        return 0;
-}
-
-/* Each key is looked up where nothing has just been read: GDBM would find the one that it has come by last without
- * looking, and so one that nobody else can find. */
-int table_verify(Table *table, TableProgress progress, void *userdata, Failure *failure) {
-        _cleanup_(table_closep) Table *again = NULL;
-        Verifying verifying = { .table = table, .progress = progress, .userdata = userdata };
-        int r;
-
-        r = verify_directory(table, failure);
-        if (r >= 0)
-                r = table_open_again(table, &again, failure);
-        if (r < 0)
-                return r;
-
-        verifying.again = again;
-        r = table_each(table, verify_key, &verifying, failure);
-        if (r < 0)
-                return r;
-
-        if (verifying.found.keys != table->state.keys || verifying.found.digest != table->state.digest)
-                return table_damaged(table, "keys are missing in it", failure);
-
-        return 0;
+        r = table_not_found(table, failure);
+        return r == -ENOENT ? 0 : r;
 }
 
 uint32_t table_hash(const char *key) {

@@ -123,7 +123,7 @@ static int take_issuance_data(Job *job, const Record *record, Failure *failure) 
                                    "No profile is correlated with card type %s; see icreissuectl types.",
                                    record->type);
 
-        r = profile_check_fields(profile, record->id, record->fields, failure);
+        r = profile_check_extracted(profile, record->id, record->fields, failure);
         if (r < 0)
                 return r;
 
