@@ -203,7 +203,7 @@ void job_finish(Job *job) {
 /* --- cancel, retry --- */
 
 bool job_is_busy(const Job *job) {
-        return job->journaling || job->centre_busy || job->inhibiting || job->issue;
+        return job->journaling || job->centre_busy || job->inhibiting || job->drawing || job->issue;
 }
 
 int job_add_waiter(Job *job, JobAnswer done, void *userdata) {
