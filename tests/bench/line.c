@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +41,7 @@ typedef struct Peer {
 } Peer;
 
 typedef struct Run {
+        sd_event *event;
         Peer peers[BRANCHES_MAX];
         double *latencies; /* ms, of each extraction */
         size_t latency_count;
@@ -169,6 +169,12 @@ static void serve_echo(Echo *server, const int *handles, unsigned count) {
         _exit(EXIT_SUCCESS);
 }
 
+static void peers_attach(Run *run, unsigned branches) {
+        sd_event_new(&run->event);
+        for (unsigned i = 0; i < branches; i++)
+                sd_bus_attach_event(run->peers[i].bus, run->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
 static pid_t echo_start(Run *run, Echo *server, unsigned branches) {
         int theirs[BRANCHES_MAX], pair[2];
         pid_t pid;
@@ -192,6 +198,7 @@ static pid_t echo_start(Run *run, Echo *server, unsigned branches) {
                 sd_bus_start(run->peers[i].bus);
         }
 
+        peers_attach(run, branches);
         return pid;
 }
 
@@ -278,39 +285,33 @@ static void ask(Peer *peer) {
 
 /* Every branch asks one question after the other, all at once. Returns cards a second. */
 static double run_all(Run *run, unsigned branches) {
-        struct pollfd watched[BRANCHES_MAX];
         double begin = now();
 
         current = run;
-        run->cards = branches < 100 ? CARDS / 10 : CARDS; /* some seconds each */
         run->done = 0;
         run->latency_count = 0;
+        run->cards = branches < 100 ? CARDS / 10 : CARDS; /* some seconds each */
         for (unsigned i = 0; i < branches; i++) {
                 run->peers[i].left = run->cards / branches;
                 run->peers[i].record = run->cards / branches * i;
                 ask(&run->peers[i]);
         }
 
-        while (run->done < run->cards / branches * branches) {
-                for (unsigned i = 0; i < branches; i++) {
-                        while (sd_bus_process(run->peers[i].bus, NULL) > 0)
-                                continue;
-                        watched[i] =
-                                (struct pollfd){ .fd = sd_bus_get_fd(run->peers[i].bus),
-                                                 .events = (short) sd_bus_get_events(run->peers[i].bus) };
-                }
-                if (run->done < run->cards / branches * branches)
-                        poll(watched, branches, SECONDS * 1000);
-        }
+        while (run->done < run->cards / branches * branches)
+                if (sd_event_run(run->event, UINT64_MAX) < 0)
+                        exit(EXIT_FAILURE);
 
         return run->done / (now() - begin) * 1e3;
 }
 
 static void peers_close(Run *run, unsigned branches) {
         for (unsigned i = 0; i < branches; i++) {
+                sd_bus_detach_event(run->peers[i].bus);
                 sd_bus_flush_close_unref(run->peers[i].bus);
                 run->peers[i].bus = NULL;
         }
+
+        run->event = sd_event_unref(run->event);
 }
 
 /* --- the figures --- */
@@ -368,6 +369,7 @@ static void measure(Desk *desk, Run *run, int folder, unsigned branches) {
 
         for (unsigned i = 0; i < branches; i++)
                 run->peers[i].bus = peer_open(desk, FIRST_USER + i);
+        peers_attach(run, branches);
         if (branches == BRANCHES_MAX)
                 print("memory-of-an-idle-branch", branches,
                       (double) (memory_of(desk_daemon_pid(desk)) - before) / branches, "KiB", NULL, 0);
