@@ -138,6 +138,9 @@ static int answer(Reply *reply, const Record *record) {
         if (!text)
                 return -ENOMEM;
 
+        if (!connection_may_answer(reply->connection, strlen(text)))
+                return 0;
+
         r = sd_bus_message_append(message, "s", text);
         if (r >= 0 && reply->with_fields)
                 r = sd_bus_message_append(message, "u", record->count);
