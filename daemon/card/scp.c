@@ -47,9 +47,7 @@ static Scp *of(SecureMessaging *messaging) {
         return (Scp *) messaging;
 }
 
-static void scp_free(SecureMessaging *messaging) {
-        Scp *scp = of(messaging);
-
+static void scp_erase(Scp *scp) {
         bytes_done(&scp->enc);
         bytes_done(&scp->mac);
         bytes_done(&scp->rmac);
@@ -58,9 +56,13 @@ static void scp_free(SecureMessaging *messaging) {
         free(scp);
 }
 
-static void scp_freep(Scp **scp) {
+static void scp_erasep(Scp **scp) {
         if (*scp)
-                scp_free(&(*scp)->messaging);
+                scp_erase(*scp);
+}
+
+static void scp_free(SecureMessaging *messaging) {
+        scp_erase(of(messaging));
 }
 
 bool scp_takes_keys(ScpProtocol protocol, size_t enc, size_t mac, size_t dek) {
@@ -366,7 +368,7 @@ static size_t longest_data(const Scp *scp) {
 int scp_start(const ScpRequest *request, Span answer, SecureMessaging **ret) {
         size_t cryptogram = KEY_INFORMATION + (request->protocol == SCP_03 ? 3 : 2) + SCP_CHALLENGE_SIZE;
         uint8_t card[SCP_MAC_SIZE];
-        _cleanup_(scp_freep) Scp *scp = NULL;
+        _cleanup_(scp_erasep) Scp *scp = NULL;
         int r;
 
         r = check_answer(request, answer);

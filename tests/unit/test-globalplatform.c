@@ -80,11 +80,13 @@ static const Variant variants[] = {
         { NULL, { { LEVEL, "c-mac+c-enc+r-mac" }, { "number: 1, input", LONGER("32") } } },
         /* the secret wants to be enciphered: not with these */
         { NULL,
-          { { LEVEL, "c-mac" },
+          { { "contactless: true", "contactless: false" },
+            { LEVEL, "c-mac" },
             { "      - store-data: {format: dgi, data: {dgi: \"8201\"",
               "      - store-data: {format: dgi, data: {dgi: \"0105\"" } } },
         { NULL,
-          { { LEVEL, "c-mac+r-mac" },
+          { { "contactless: true", "contactless: false" },
+            { LEVEL, "c-mac+r-mac" },
             { "      - store-data: {format: dgi, data: {dgi: \"8201\"",
               "      - store-data: {format: dgi, data: {dgi: \"0105\"" } } },
         /* through the security domain */
@@ -363,6 +365,7 @@ static const Mistake mistakes[] = {
         { { INSTALL, LOAD("globalplatform.cap") }, "expected a file next to the profile" },
         { { "data: {dgi: \"8201\", of: {field: access-key}}", "data: {field: access-key}" },
           "are no data groupings" },
+        { { LEVEL, "c-mac" }, "expected a session that enciphers before store-data" },
         /* what would leave a card that cannot be finished */
         { { "      - put-key:",
             "      - put-key: {version: \"02\", replaces: FF, type: aes, enc: *enc, mac: *mac, dek: *dek}\n"

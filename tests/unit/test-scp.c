@@ -292,7 +292,6 @@ START_TEST(an_answer_of_another_protocol_is_refused)
         const Recorded *session = &recorded[_i];
         Recorded other = *session;
         SecureMessaging *messaging = NULL;
-        _cleanup_bytes_ Bytes answer = {};
         char text[2 * 64 + 1];
 
         other.protocol = session->protocol == SCP_02 ? SCP_03 : SCP_02;
