@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is proven about a profile before it meets a card: the rules of the stages, that every field is written
  * and every write can be read back or is admitted not to be, and that the longest and the shortest record can
- * be encoded. What is presented when is prove-secrets.c's; that `blank:` fails on a written card is prove-blank.c's. */
+ * be encoded. What is presented when is prove-secrets.c's, that nothing secret goes in clear prove-clear.c's; that `blank:`
+ * fails on a written card is prove-blank.c's. */
 #include "card/profile-prove.h"
 
 #include "card/verb-globalplatform.h"
@@ -265,6 +266,8 @@ static int prove_issue(const Profile *profile, Failure *failure) {
         if (r >= 0)
                 r = prove_secrets(shortest, failure);
         if (r >= 0)
+                r = prove_desfire(longest, failure);
+        if (r >= 0)
                 r = prove_created(longest, failure);
         if (r >= 0)
                 r = prove_blank(profile, shortest, failure);
@@ -284,6 +287,10 @@ int profile_prove(const Profile *profile, Failure *failure) {
                 r = prove_list(profile, &profile->identify, failure);
         if (r >= 0)
                 r = prove_list(profile, &profile->blank, failure);
+        if (r >= 0)
+                r = prove_clear(profile, failure);
+        if (r >= 0)
+                r = prove_channels(profile, failure);
         if (r < 0)
                 return r;
 

@@ -50,6 +50,13 @@ static const struct {
         { "globalplatform", "G0000017",
           "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
           " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
+        { "mifare-classic-4k", "M0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\","
+          " \"image\": \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
+        { "ntag", "N0000017",
+          "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\", \"note\": \"Gate 7\"}" },
+        { "felica", "F0000017",
+          "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"number\": \"S0000042\", \"expiry\": \"2031-12-31\"}" },
         { "desfire", "D0000017",
           "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
           " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
@@ -62,6 +69,7 @@ static const char key_ring[] =
         "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n"
         "openpgp-pin: \"313233343536\"\n"
         "openpgp-admin-pin: \"3132333435363738\"\n"
+        "ntag-master: \"606162636465666768696A6B6C6D6E6F\"\n"
         "desfire-master: \"505152535455565758595A5B5C5D5E5F\"\n"
         "gp-transport: \"404142434445464748494A4B4C4D4E4F\"\n"
         "gp-master: \"606162636465666768696A6B6C6D6E6F\"\n"
