@@ -197,13 +197,14 @@ static bool sign(const Asymmetric *numbers, const uint8_t *challenge, size_t len
 Status piv_sign(Card *card, const Command *command, Response *response) {
         const PivSession *session = card->session;
         const PivKept *kept = card->kept;
-        const PivKey *key = &kept->keys[slot_of(command->p2)];
+        int slot = slot_of(command->p2);
+        const PivKey *key = slot < 0 ? NULL : &kept->keys[slot];
         uint8_t signature[SIGNATURE_MAX];
         const uint8_t *challenge;
         size_t length = 0, signed_length;
         Asymmetric numbers;
 
-        if (key->algorithm == 0 || command->p1 != key->algorithm)
+        if (!key || key->algorithm == 0 || command->p1 != key->algorithm)
                 return STATUS_WRONG_PARAMETERS;
         if (command->p2 != SLOT_CARD && !session->pin)
                 return STATUS_SECURITY;
