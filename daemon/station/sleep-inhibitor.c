@@ -75,6 +75,8 @@ static int on_inhibit(sd_bus_message *message, void *userdata, sd_bus_error *err
         return 0;
 }
 
+/* Sleep alone: asked for several things at once, logind asks polkit for another one (inhibit-handle-lid-switch; systemd's
+ * issue 33834), which a service is not allowed. A shutdown stops the service, which has its time then (TimeoutStopSec=). */
 int sleep_inhibitor_take(SleepInhibitor *inhibitor, SleepInhibited done, void *userdata) {
         SleepRequest *request = new0(SleepRequest, 1);
         int r;
@@ -84,8 +86,8 @@ int sleep_inhibitor_take(SleepInhibitor *inhibitor, SleepInhibited done, void *u
 
         *request = (SleepRequest){ .inhibitor = inhibitor, .done = done, .userdata = userdata };
         r = sd_bus_call_method_async(inhibitor->bus, &request->slot, LOGIND_NAME, LOGIND_PATH,
-                                     LOGIND_INTERFACE, "Inhibit", on_inhibit, request, "ssss",
-                                     "sleep:shutdown", "icreissue", "A card is being written", "delay");
+                                     LOGIND_INTERFACE, "Inhibit", on_inhibit, request, "ssss", "sleep",
+                                     "icreissue", "A card is being written", "delay");
         if (r < 0) {
                 request_free(request);
                 return r;

@@ -40,7 +40,8 @@ static int method_inhibit(sd_bus_message *message, void *userdata, sd_bus_error 
         int ends[2], r;
 
         r = sd_bus_message_read(message, "ssss", &what, &who, &why, &mode);
-        if (r < 0 || strcmp(mode, "delay") != 0)
+        /* More at once would be refused: polkit is asked for another action then. */
+        if (r < 0 || strcmp(mode, "delay") != 0 || strcmp(what, "sleep") != 0)
                 _exit(1);
 
         if (logind->asleep) {

@@ -305,5 +305,5 @@ char *desk_wait_object(Desk *desk, const char *interface, const char *property, 
 }
 
 char *desk_wait_reader_object(Desk *desk, unsigned slot) {
-        return desk_wait_object(desk, DESK_READER, "Name", desk_reader_name(desk, slot));
+        return desk_wait_object(desk, DESK_READER, "PcscName", desk_reader_name(desk, slot));
 }

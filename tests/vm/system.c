@@ -91,7 +91,7 @@ int system_run(const char *name, const SystemTest *tests, size_t count) {
 
         tcase_set_timeout(group, 0);
         tcase_add_unchecked_fixture(group, open_machine, close_machine);
-        tcase_add_checked_fixture(group, NULL, settle);
+        tcase_add_checked_fixture(group, settle, NULL); /* before: a test that fails goes nowhere else */
         for (size_t i = 0; i < count; i++)
                 tcase_add_loop_test(group, tests[i].test, 0, tests[i].count);
         suite_add_tcase(suite, group);

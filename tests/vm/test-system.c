@@ -37,9 +37,7 @@ START_TEST(a_reader_that_is_plugged_in_starts_the_service)
         vm_run(vm, "systemctl start pcscd.socket; systemctl stop icreissue; until_is 30 has_no_name");
         vm_insert(vm, "left", vm_blank(vm, "staff-v1", "0000000000000001"));
         vm_plug(vm, "left");
-        vm_run(vm, "until_is 60 has_name");
-        vm_expect(vm, "systemctl is-active icreissue", "active");
-        vm_run(vm, "icreissuectl readers");
+        vm_run(vm, "until_is 60 is_in_state icreissue active && has_name"); /* and nobody has called it */
         vm_run(vm, "until_is 30 reader_is left blank");
         vm_unplug(vm, "left");
         vm_run(vm, "until_is 30 reader_is_gone left");

@@ -254,7 +254,9 @@ void vm_fail(Vm *vm, const char *format, ...) {
                 vm_path(vm, "console.log", path);
                 print_tail(path);
                 if (vm->agent.socket >= 0 &&
-                    finish(vm, start(vm, 30, "journalctl --no-pager -n 150 -o short-monotonic"),
+                    finish(vm,
+                           start(vm, 60,
+                                 "icreissuectl readers; icreissuectl --json jobs; journalctl --no-pager -n 60 -o short-monotonic"),
                            vm_deadline(60)) >= 0)
                         printf("---- the machine's journal\n%s\n", vm->text);
                 fflush(stdout);
