@@ -13,7 +13,7 @@
 #include "base/signals.h"
 
 #define STATE_KEY    "@store"
-#define STATE_FORMAT "icreissue store 2 applied %" PRIu64 " keys %" PRIu64 " digest %016" PRIx64
+#define STATE_FORMAT "icreissue store 3 applied %" PRIu64 " keys %" PRIu64 " digest %016" PRIx64
 
 enum {
         BLOCK_SIZE = 4096,
@@ -21,6 +21,7 @@ enum {
          * anyway; a writer that goes in the order of table_hash() needs few buckets, too. */
         READ_BUCKETS = 64,
         WRITE_BUCKETS = 1000,
+        SPREAD_SIZE = 9,              /* a space and 8 digits */
         CHECK_SIZE = 17,              /* a newline and 16 digits */
         END_SLACK = 16 * 1024 * 1024, /* bytes that a file may end before its header says so */
 };
@@ -54,8 +55,40 @@ int table_damaged(const Table *table, const char *what, Failure *failure) {
                            "%s is damaged (%s). Restore the files of the last backup.", table->path, what);
 }
 
-static datum datum_of_key(const char *key) {
-        return (datum){ .dptr = (char *) key, .dsize = (int) strlen(key) };
+/* A key as it stands in the file: followed by a space and its spread, 8 hexadecimal digits (FORMAT.md). */
+typedef struct Key {
+        uint64_t hash; /* of the key without it */
+        size_t size;
+        char text[TABLE_KEY_MAX + SPREAD_SIZE];
+} Key;
+
+/* Adds the number's digits, the last ones of it. */
+static void write_digits(uint64_t number, char *ret, size_t count) {
+        for (size_t i = count; i-- > 0; number >>= 4)
+                ret[i] = "0123456789abcdef"[number & 0xF];
+}
+
+/* The store's own key stands as it is. False where the key is too long. */
+static bool key_make(const char *key, Key *ret) {
+        size_t size = strlen(key);
+
+        if (size > TABLE_KEY_MAX)
+                return false;
+
+        memcpy(ret->text, key, size);
+        ret->hash = XXH3_64bits(key, size);
+        ret->size = size;
+        if (key[0] == '@')
+                return true;
+
+        ret->text[size] = ' ';
+        write_digits(ret->hash, ret->text + size + 1, SPREAD_SIZE - 1);
+        ret->size += SPREAD_SIZE;
+        return true;
+}
+
+static datum key_datum(const Key *key) {
+        return (datum){ .dptr = (char *) key->text, .dsize = (int) key->size };
 }
 
 static void datum_erase(datum *value) {
@@ -71,19 +104,22 @@ static void set_buckets(GDBM_FILE gdbm, int buckets) {
         gdbm_setopt(gdbm, GDBM_SETCACHESIZE, &buckets, sizeof(buckets));
 }
 
+static uint64_t check_value(const Key *key, Span value) {
+        return XXH3_64bits_withSeed(value.data, value.size, key->hash);
+}
+
 uint64_t table_check(const char *key, Span value) {
         return XXH3_64bits_withSeed(value.data, value.size, XXH3_64bits(key, strlen(key)));
 }
 
-/* "\n" and the digits; by hand, since it is done for each value that is read. */
+/* By hand, since it is done for each value that is read. */
 static void check_format(uint64_t check, char ret[static CHECK_SIZE]) {
         ret[0] = '\n';
-        for (int i = CHECK_SIZE - 1; i > 0; i--, check >>= 4)
-                ret[i] = "0123456789abcdef"[check & 0xF];
+        write_digits(check, ret + 1, CHECK_SIZE - 1);
 }
 
 /* Whether the datum ends with the check of what stands before it. */
-static bool check_fits(const char *key, const datum *value) {
+static bool check_fits(const Key *key, const datum *value) {
         char expected[CHECK_SIZE];
         size_t size;
 
@@ -91,7 +127,7 @@ static bool check_fits(const char *key, const datum *value) {
                 return false;
 
         size = (size_t) value->dsize - CHECK_SIZE;
-        check_format(table_check(key, SPAN(value->dptr, size)), expected);
+        check_format(check_value(key, SPAN(value->dptr, size)), expected);
         return memcmp(value->dptr + size, expected, CHECK_SIZE) == 0;
 }
 
@@ -170,20 +206,24 @@ static int table_not_found(const Table *table, Failure *failure) {
 }
 
 /* The value with its check still behind it. -ENOENT where there is none. */
-static int table_fetch_datum(Table *table, const char *key, datum *ret, Failure *failure) {
-        *ret = table_access(table, gdbm_fetch, datum_of_key(key));
+static int table_fetch_datum(Table *table, const Key *key, datum *ret, Failure *failure) {
+        *ret = table_access(table, gdbm_fetch, key_datum(key));
         return ret->dptr ? 0 : table_not_found(table, failure);
 }
 
-int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
+int table_fetch(Table *table, const char *name, Bytes *ret, Failure *failure) {
         datum value;
+        Key key;
         int r;
 
-        r = table_fetch_datum(table, key, &value, failure);
+        if (!key_make(name, &key))
+                return -ENOENT;
+
+        r = table_fetch_datum(table, &key, &value, failure);
         if (r < 0)
                 return r;
 
-        if (!check_fits(key, &value)) {
+        if (!check_fits(&key, &value)) {
                 datum_erase(&value);
                 return table_damaged(table, "a value does not fit its check", failure);
         }
@@ -201,10 +241,14 @@ static datum access_exists(GDBM_FILE gdbm, datum key) {
         return (datum){ .dsize = gdbm_exists(gdbm, key) };
 }
 
-int table_contains(Table *table, const char *key, Failure *failure) {
+int table_contains(Table *table, const char *name, Failure *failure) {
+        Key key;
         int r;
 
-        if (table_access(table, access_exists, datum_of_key(key)).dsize > 0)
+        if (!key_make(name, &key))
+                return 0;
+
+        if (table_access(table, access_exists, key_datum(&key)).dsize > 0)
                 return 1;
 
         if (!table->lost && gdbm_last_errno(table->gdbm) == GDBM_NO_ERROR)
@@ -215,7 +259,7 @@ int table_contains(Table *table, const char *key, Failure *failure) {
 }
 
 /* Takes the key's present value, if any, out of the number of keys and the digest. */
-static int table_forget(Table *table, const char *key, Failure *failure) {
+static int table_forget(Table *table, const Key *key, Failure *failure) {
         _cleanup_(datum_erase) datum value = {};
         uint64_t check;
         int r;
@@ -232,19 +276,19 @@ static int table_forget(Table *table, const char *key, Failure *failure) {
         return 0;
 }
 
-static int table_store(Table *table, const char *key, Span value, int flag, uint64_t *ret_check,
+static int table_store(Table *table, const Key *key, Span value, int flag, uint64_t *ret_check,
                        Failure *failure) {
         _cleanup_bytes_ Bytes content = {};
         int r;
 
-        *ret_check = table_check(key, value);
+        *ret_check = check_value(key, value);
         if (bytes_append_fill(&content, 0, value.size + CHECK_SIZE) < 0 || content.size > INT_MAX)
                 return failure_no_memory(failure);
 
         if (value.size > 0)
                 memcpy(content.data, value.data, value.size);
         check_format(*ret_check, (char *) content.data + value.size);
-        r = gdbm_store(table->gdbm, datum_of_key(key),
+        r = gdbm_store(table->gdbm, key_datum(key),
                        (datum){ .dptr = (char *) content.data, .dsize = (int) content.size }, flag);
         if (r < 0)
                 return table_failure(table->path, table->gdbm, "written", failure);
@@ -252,15 +296,19 @@ static int table_store(Table *table, const char *key, Span value, int flag, uint
         return r > 0 ? -EEXIST : 0;
 }
 
-int table_put(Table *table, const char *key, Span value, Failure *failure) {
+int table_put(Table *table, const char *name, Span value, Failure *failure) {
         uint64_t check;
+        Key key;
         int r;
 
-        r = table_store(table, key, value, GDBM_INSERT, &check, failure);
+        if (!key_make(name, &key))
+                return failure_set(failure, FAILURE_STORE_FAILED, "A key is too long for %s.", table->path);
+
+        r = table_store(table, &key, value, GDBM_INSERT, &check, failure);
         if (r == -EEXIST) {
-                r = table_forget(table, key, failure);
+                r = table_forget(table, &key, failure);
                 if (r >= 0)
-                        r = table_store(table, key, value, GDBM_REPLACE, &check, failure);
+                        r = table_store(table, &key, value, GDBM_REPLACE, &check, failure);
         }
         if (r < 0)
                 return r;
@@ -270,14 +318,18 @@ int table_put(Table *table, const char *key, Span value, Failure *failure) {
         return 0;
 }
 
-int table_delete(Table *table, const char *key, Failure *failure) {
+int table_delete(Table *table, const char *name, Failure *failure) {
+        Key key;
         int r;
 
-        r = table_forget(table, key, failure);
+        if (!key_make(name, &key))
+                return 0;
+
+        r = table_forget(table, &key, failure);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
 
-        return gdbm_delete(table->gdbm, datum_of_key(key)) == 0
+        return gdbm_delete(table->gdbm, key_datum(&key)) == 0
                        ? 0
                        : table_failure(table->path, table->gdbm, "written", failure);
 }
@@ -295,7 +347,7 @@ static int table_read_state(Table *table, Failure *failure) {
                 return r;
 
         if (sscanf((const char *) value.data,
-                   "icreissue store 2 applied %" SCNu64 " keys %" SCNu64 " digest %" SCNx64,
+                   "icreissue store 3 applied %" SCNu64 " keys %" SCNu64 " digest %" SCNx64,
                    &table->state.applied, &table->state.keys, &table->state.digest) != 3)
                 return table_damaged(table, "it is of another version", failure);
 
@@ -309,11 +361,13 @@ const TableState *table_state(const Table *table) {
 int table_sync(Table *table, uint64_t applied, Failure *failure) {
         char text[128];
         uint64_t check;
+        Key key;
         int r;
 
+        (void) key_make(STATE_KEY, &key);
         table->state.applied = applied;
         snprintf(text, sizeof(text), STATE_FORMAT, applied, table->state.keys, table->state.digest);
-        r = table_store(table, STATE_KEY, span_of_string(text), GDBM_REPLACE, &check, failure);
+        r = table_store(table, &key, span_of_string(text), GDBM_REPLACE, &check, failure);
         if (r < 0)
                 return r;
 
@@ -423,14 +477,26 @@ Table *table_close(Table *table) {
         return NULL;
 }
 
-static int table_each_key(datum key, TableEach each, void *userdata, Failure *failure) {
-        _cleanup_string_erase_ char *text = NULL;
+static bool key_is_state(datum key) {
+        return span_equal(SPAN(key.dptr, (size_t) key.dsize), span_of_string(STATE_KEY));
+}
 
-        text = span_to_string(SPAN(key.dptr, (size_t) key.dsize));
+static int table_each_key(const Table *table, datum found, TableEach each, void *userdata, Failure *failure) {
+        _cleanup_string_erase_ char *text = NULL;
+        Key key;
+
+        if (key_is_state(found))
+                return 0;
+
+        text = span_to_string(SPAN(found.dptr, (size_t) MAX_OF(found.dsize - SPREAD_SIZE, 0)));
         if (!text)
                 return failure_no_memory(failure);
 
-        return streq(text, STATE_KEY) ? 0 : each(text, userdata, failure);
+        if (!key_make(text, &key) ||
+            !span_equal(SPAN(key.text, key.size), SPAN(found.dptr, (size_t) found.dsize)))
+                return table_damaged(table, "a key", failure);
+
+        return each(text, userdata, failure);
 }
 
 static datum access_first(GDBM_FILE gdbm, datum key _unused_) {
@@ -445,7 +511,7 @@ int table_each(Table *table, TableEach each, void *userdata, Failure *failure) {
         while (key.dptr) {
                 datum next;
 
-                r = table_each_key(key, each, userdata, failure);
+                r = table_each_key(table, key, each, userdata, failure);
                 if (r < 0) {
                         datum_erase(&key);
                         return r;
@@ -460,12 +526,16 @@ int table_each(Table *table, TableEach each, void *userdata, Failure *failure) {
         return r == -ENOENT ? 0 : r;
 }
 
-uint32_t table_hash(const char *key) {
-        size_t size = strlen(key);
-        uint32_t value = 0x238F13AFU * (uint32_t) size;
+uint32_t table_hash(const char *name) {
+        uint32_t value;
+        Key key;
 
-        for (size_t i = 0; i < size; i++)
-                value = (value + ((uint32_t) key[i] << (i * 5 % 24))) & 0x7FFFFFFF;
+        if (!key_make(name, &key))
+                return 0;
+
+        value = 0x238F13AFU * (uint32_t) key.size;
+        for (size_t i = 0; i < key.size; i++)
+                value = (value + ((uint32_t) key.text[i] << (i * 5 % 24))) & 0x7FFFFFFF;
 
         return (1103515243U * value + 12345U) & 0x7FFFFFFF;
 }

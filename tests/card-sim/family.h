@@ -41,9 +41,11 @@ size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
 
 /* uicc.c, gsm-sim.c, mifare.c, tag.c */
 extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693;
-extern const Family family_desfire;                /* desfire.c */
-extern const Family family_piv;                    /* piv.c */
-extern const Family family_felica;                 /* felica.c */
-extern const Family family_mifare_4k, family_ntag; /* mifare.c, ntag.c */
+extern const Family family_desfire;                         /* desfire.c */
+extern const Family family_globalplatform, family_gp_scp02; /* globalplatform.c */
+extern const Family family_openpgp;                         /* openpgp.c */
+extern const Family family_piv;                             /* piv.c */
+extern const Family family_felica;                          /* felica.c */
+extern const Family family_mifare_4k, family_ntag;          /* mifare.c, ntag.c */
 
 #endif

@@ -348,7 +348,7 @@ static char current_letter(void) {
         FILE *file = fopen(path_of("current"), "r");
         char letter = 0;
 
-        ck_assert_int_eq(fscanf(file, "icreissue store 2 current %c", &letter), 1);
+        ck_assert_int_eq(fscanf(file, "icreissue store 3 current %c", &letter), 1);
         fclose(file);
         return letter;
 }
