@@ -176,6 +176,10 @@ static int open_channel(Session *session, const Opening *opening, StepResult *re
         return r < 0 || !ret->held ? r : authenticate(session, opening, &request, ret, failure);
 }
 
+bool gp_enciphers(const Step *step) {
+        return level_bytes[step->arguments[CHANNEL_LEVEL].number] & SCP_C_ENC;
+}
+
 int verb_open_secure_channel(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         const Opening opening = { .protocol = (ScpProtocol) call->numbers[CHANNEL_PROTOCOL],
                                   .level = level_bytes[call->numbers[CHANNEL_LEVEL]],

@@ -37,6 +37,7 @@ const Verb verb_rows_piv[] = {
                          [PIV_KEY] = PIV_KEY_ARGUMENT("key", ROLE_PRESENTED),
                          [PIV_MANNER] = CHOICE("manner", false, manners) },
           .run = verb_piv_authenticate,
+          .enciphers = hides_always,
           .check_call = check_piv_key,
           .secret = &piv_secret,
           .explanation = "is shown that its PIV management key is known, and shows the same" },

@@ -192,6 +192,10 @@ void call_done(Call *call);
 #define _cleanup_call_ _cleanup_(call_done)
 void calls_done(CallList *list);
 
+/* prove-clear.c: Verb.enciphers of verbs that never show a secret: a mutual authentication, a cipher of their own (however
+ * weak, as MIFARE Classic's). */
+bool hides_always(const Step *step);
+
 /* verb-pin.c */
 
 extern const VerbSecret pin_secret;

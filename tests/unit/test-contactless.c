@@ -87,6 +87,15 @@ START_TEST(a_card_with_two_interfaces_is_told_by_its_profile)
         expect_good(FIELDS "transport: {contactless: false}\n" FILE_CARD);
         expect_mistake(FIELDS "transport: {contactless: true}\n" FILE_CARD,
                        "expected a session that enciphers before update-binary");
+#define CHANNEL(level) \
+        FIELDS "transport: {contactless: true}\nidentify:\n  - read-binary: {length: 16, to: id}\n" \
+               "blank:\n  - read-binary: {length: 1, expect: \"FF\"}\n" \
+               "issue:\n  - stage: data\n    open:\n" \
+               "      - open-secure-channel: {protocol: scp03, level: " level \
+               ", version: \"30\", enc: {key: k}, mac: {key: k}, dek: {key: k}}\n" \
+               "    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n"
+        expect_good(CHANNEL("c-mac+c-enc"));
+        expect_mistake(CHANNEL("c-mac"), "expected a session that enciphers before update-binary");
 }
 END_TEST
 
