@@ -10,10 +10,10 @@ build_root=$source_dir/build
 jobs_at_once=$(nproc)
 
 # Debian 12's names. What each is for stands in README.md.
-packages_build=(autoconf automake fonts-dejavu-core gcc libc6-dev libcairo2-dev libgdbm-dev libjansson-dev
+packages_build=(autoconf automake fonts-dejavu-core gcc libc6-dev libcairo2-dev libcups2-dev libgdbm-dev libjansson-dev
         libpango1.0-dev libpcsclite-dev librsvg2-dev libseccomp-dev libsmartcols-dev libssl-dev libsystemd-dev
         libudev-dev libxml2-dev libxxhash-dev libyaml-dev libzint-dev make pkg-config)
-packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pycryptodome systemd util-linux
+packages_desk=(avahi-daemon cups-client cups-daemon cups-filters cups-ipp-utils dbus dbus-daemon iproute2 mount pcscd polkitd poppler-utils python3 python3-pycryptodome systemd util-linux
         vsmartcard-vpcd vsmartcard-vpicc)
 packages_bench=(check liblmdb-dev libsqlite3-dev)
 packages_check=(check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev openssh-client

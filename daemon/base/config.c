@@ -217,7 +217,8 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
         static const char *const keys[] = { "role",      "station",       "readers",      "automatic",
                                             "job-limit", "spoiled-limit", "two-person",   "issuance-key",
                                             "branches",  "centre",        "line-timeout", "line-idle",
-                                            "designs",   "organisation",  "address",      NULL };
+                                            "designs",   "organisation",  "address",      "printer",
+                                            NULL };
         int r;
 
         r = read_key_file(config, yaml_find(root, "issuance-key"), directory, failure);
