@@ -26,6 +26,7 @@ static const struct option long_options[] = {
         { "requested", no_argument, NULL, KEY_BITS + 7 },
         { "design", required_argument, NULL, KEY_BITS + 8 },
         { "output", required_argument, NULL, KEY_BITS + 9 },
+        { "no-print", no_argument, NULL, KEY_BITS + 10 },
         {},
 };
 

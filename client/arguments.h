@@ -21,6 +21,7 @@ typedef enum OptionBit {
         OPTION_REQUESTED = 1 << 7,
         OPTION_DESIGN = 1 << 8,
         OPTION_OUTPUT = 1 << 9,
+        OPTION_NO_PRINT = 1 << 10,
 } OptionBit;
 
 /* One row of the table of commands. */

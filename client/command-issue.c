@@ -8,7 +8,7 @@ static int append_text(sd_bus_message *call, const char *name, const char *text)
         return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
 }
 
-/* --request with its --reason, and --design, as options of the call. */
+/* --request with its --reason, --design and --no-print, as options of the call. */
 static int append_options(sd_bus_message *call, const Arguments *arguments) {
         int r;
 
@@ -19,6 +19,8 @@ static int append_options(sd_bus_message *call, const Arguments *arguments) {
                 r = append_text(call, "reason", arguments->reason);
         if (r >= 0)
                 r = append_text(call, "design", arguments->design);
+        if (r >= 0 && arguments_given(arguments, OPTION_NO_PRINT))
+                r = sd_bus_message_append(call, "{sv}", "print", "b", false);
 
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
@@ -125,7 +127,8 @@ static int issue_batch(Client *client, const Arguments *arguments) {
         int status, r;
 
         if (arguments->word_count > 1 || (requested && arguments->list) || arguments->reason ||
-            arguments->design || arguments_given(arguments, OPTION_REQUEST))
+            arguments->design || arguments_given(arguments, OPTION_NO_PRINT) ||
+            arguments_given(arguments, OPTION_REQUEST))
                 return client_fail(
                         client, STATUS_USAGE,
                         "A batch is \"issue --list FILE [TARGET]\" or \"issue --requested [TARGET]\".");

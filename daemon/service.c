@@ -49,6 +49,7 @@ struct Service {
         CentreServer *server; /* role centre */
         Readers *readers;
         Designs *designs;
+        Printer *printer;
         JobEngine *engine;
         ApiParts parts;
         Api *api;
@@ -254,6 +255,9 @@ static int service_open_designs(Service *service, Failure *failure) {
                 r = designs_new(service->event, directories->config, directories->data, helper,
                                 &service->designs);
 
+        if (r >= 0)
+                r = printer_new(service->event, &service->printer);
+
         return r < 0 ? failure_set_errno(failure, FAILURE_DESIGN_UNKNOWN, r, "Designs cannot be drawn") : 0;
 }
 
@@ -268,6 +272,7 @@ static int service_open_engine(Service *service, Failure *failure) {
                 .issuance = service->issuance,
                 .reissuing = service->reissuing,
                 .designs = service->designs,
+                .printer = service->printer,
         };
 
         return job_engine_new(&parts, api_job_observer(), service->api, &service->engine, failure);
@@ -423,6 +428,7 @@ Service *service_close(Service *service) {
         centre_server_freep(&service->server);
         readers_freep(&service->readers);
         designs_freep(&service->designs);
+        printer_freep(&service->printer);
         job_engine_freep(&service->engine);
         centre_freep(&service->centre);
         issuance_file_closep(&service->issuance);

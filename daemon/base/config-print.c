@@ -11,6 +11,7 @@ void config_print_done(Config *config) {
         }
 
         free(config->designs);
+        free(config->printer);
         free(config->organisation);
         free(config->address);
 }
@@ -63,6 +64,9 @@ int config_read_print(Config *config, YamlNode root, Failure *failure) {
         int r;
 
         r = read_designs(config, yaml_find(root, "designs"), failure);
+        if (r >= 0)
+                r = config_read_name(yaml_find(root, "printer"), "the printer's queue in CUPS",
+                                     &config->printer, failure);
         if (r >= 0)
                 r = read_line(yaml_find(root, "organisation"), "the organisation's name",
                               &config->organisation, failure);

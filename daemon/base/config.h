@@ -63,6 +63,7 @@ typedef struct Config {
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
         ConfigDesign *designs;
         size_t design_count;
+        char *printer;      /* the card printer's queue in CUPS; NULL: there is none */
         char *organisation; /* what a design's {organisation} becomes; NULL: nothing */
         char *address;      /* likewise {address} */
 } Config;

@@ -12,7 +12,7 @@
 
 struct Api;
 
-/* ssa{sv}: source, target, options request b, reason s, design s. The owner is left alone. */
+/* ssa{sv}: source, target, options request b, reason s, design s, print b. The owner is left alone. */
 int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure *failure);
 
 /* sssa{sv}: type, id, target, options request b, reason s, design s. */

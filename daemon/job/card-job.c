@@ -452,7 +452,7 @@ static void on_told(const Record *record _unused_, const Failure *failure, void 
 
         job->centre_tries = 0;
         if (job->outcome == OUTCOME_DONE)
-                job_dispatch(job, EVENT_CONFIRMED);
+                job_dispatch(job, print_begin(job) > 0 ? EVENT_TO_PRINT : EVENT_CONFIRMED);
         else
                 job_dispatch(job, job->outcome == OUTCOME_FAILED ? EVENT_ABANDONED : EVENT_ABANDONED_CANCEL);
 }

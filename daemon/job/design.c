@@ -122,6 +122,8 @@ void design_check(Job *job) {
         request.values = values;
         r = values ? designs_draw(job->engine->parts.designs, &request, on_checked, job, &failure)
                    : failure_no_memory(&failure);
+        json_decref(job->face);
+        job->face = job->print && job->engine->parts.config->printer ? json_incref(values) : NULL;
         json_decref(values);
         if (r < 0)
                 job_fail(job, &failure);

@@ -14,6 +14,7 @@
 #include "job/job.h"
 #include "line/centre.h"
 #include "station/designs.h"
+#include "station/printer.h"
 #include "station/sleep-inhibitor.h"
 
 typedef struct JobEngine JobEngine;
@@ -41,6 +42,7 @@ typedef struct JobEngineParts {
         IssuanceFile *issuance;
         ReissuingFile *reissuing;
         Designs *designs;
+        Printer *printer;
         sd_bus *bus; /* to logind, which is asked not to let the machine sleep while a card is written */
 } JobEngineParts;
 
@@ -80,6 +82,7 @@ typedef struct ReissueRequest {
         bool request;       /* rewrite the flag first where it says "issued" */
         const char *reason; /* of that request; "" otherwise */
         const char *design; /* ""; the configuration's for the card's type, where it names one */
+        bool no_print;      /* it is not printed, whatever the configuration says */
         uid_t owner;
 } ReissueRequest;
 
@@ -95,6 +98,7 @@ typedef struct IssueRequest {
         bool request;
         const char *reason;
         const char *design;
+        bool no_print;
         uid_t owner;
 } IssueRequest;
 int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer done, void *userdata,

@@ -32,6 +32,7 @@ typedef enum JobState {
         JOB_WRITING,
         JOB_VERIFYING,
         JOB_RECORDING, /* the centre is being told that a card was verified */
+        JOB_PRINTING,  /* it is on its way through the printer */
         JOB_RUNNING,   /* batch, import, export, care of the stores: under way */
         JOB_PAUSED,    /* batch */
         JOB_DONE,

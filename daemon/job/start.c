@@ -88,6 +88,7 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
 
         job->state = JOB_WAITING_FOR_CARD;
         job->request = request->request;
+        job->print = !request->no_print;
         r = job_set_target(job, request->target, failure);
         if (r >= 0)
                 r = design_set(job, request->design, failure);
@@ -170,6 +171,7 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
 
         job->state = JOB_WAITING_FOR_BLANK;
         job->request = request->request;
+        job->print = !request->no_print;
         r = job_set_target(job, request->target, failure);
         if (r >= 0)
                 r = design_set(job, request->design, failure);
