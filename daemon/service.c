@@ -3,6 +3,8 @@
 #include "service.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -46,6 +48,8 @@ struct Service {
         Centre *centre;
         CentreServer *server; /* role centre */
         Readers *readers;
+        Designs *designs;
+        Printer *printer;
         JobEngine *engine;
         ApiParts parts;
         Api *api;
@@ -163,6 +167,7 @@ static int service_open_server(Service *service, Failure *failure) {
                 .handlers = job_engine_centre_handlers(),
                 .userdata = service->engine,
         };
+        int r;
 
         centre_observe(service->centre, on_line_changed, service);
         if (service->role != ROLE_CENTRE)
@@ -174,7 +179,9 @@ static int service_open_server(Service *service, Failure *failure) {
         }
 
         options.socket = socket;
-        return centre_server_new(&options, &service->server, failure);
+        r = centre_server_new(&options, &service->server, failure);
+        service->parts.server = service->server;
+        return r;
 }
 
 static int service_open_files(Service *service, Failure *failure) {
@@ -224,6 +231,36 @@ static int service_open_readers(Service *service, Failure *failure) {
         return 0;
 }
 
+/* Helpers are beside the program itself, installed as well as in the folder where it was built. */
+static int helper_path(const char *name, char **ret) {
+        char self[PATH_MAX];
+        ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        char *slash;
+
+        if (length < 0)
+                return -errno;
+
+        self[length] = '\0';
+        slash = strrchr(self, '/');
+        return asprintf(ret, "%.*s/%s", slash ? (int) (slash - self) : 0, self, name) < 0 ? -ENOMEM : 0;
+}
+
+static int service_open_designs(Service *service, Failure *failure) {
+        const ServiceDirectories *directories = service->directories;
+        _cleanup_free_ char *helper = NULL;
+        int r;
+
+        r = helper_path("icreissue-render", &helper);
+        if (r >= 0)
+                r = designs_new(service->event, directories->config, directories->data, helper,
+                                &service->designs);
+
+        if (r >= 0)
+                r = printer_new(service->event, &service->printer);
+
+        return r < 0 ? failure_set_errno(failure, FAILURE_DESIGN_UNKNOWN, r, "Designs cannot be drawn") : 0;
+}
+
 static int service_open_engine(Service *service, Failure *failure) {
         const JobEngineParts parts = {
                 .event = service->event,
@@ -234,6 +271,8 @@ static int service_open_engine(Service *service, Failure *failure) {
                 .centre = service->centre,
                 .issuance = service->issuance,
                 .reissuing = service->reissuing,
+                .designs = service->designs,
+                .printer = service->printer,
         };
 
         return job_engine_new(&parts, api_job_observer(), service->api, &service->engine, failure);
@@ -261,6 +300,7 @@ static int service_open_api(Service *service, Failure *failure) {
         service->parts.issuance = service->issuance;
         service->parts.centre = service->centre;
         service->parts.engine = service->engine;
+        service->parts.designs = service->designs;
         service->parts.catalogue = service->setup.catalogue;
         r = api_start(service->api);
         if (r >= 0)
@@ -342,6 +382,10 @@ static int service_open_parts(Service *service, Failure *failure) {
         if (r < 0)
                 return failure_no_memory(failure);
 
+        r = service_open_designs(service, failure);
+        if (r < 0)
+                return r;
+
         r = service_open_engine(service, failure);
         if (r < 0)
                 return r;
@@ -383,6 +427,8 @@ Service *service_close(Service *service) {
         idle_freep(&service->idle);
         centre_server_freep(&service->server);
         readers_freep(&service->readers);
+        designs_freep(&service->designs);
+        printer_freep(&service->printer);
         job_engine_freep(&service->engine);
         centre_freep(&service->centre);
         issuance_file_closep(&service->issuance);

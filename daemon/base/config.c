@@ -42,6 +42,7 @@ Config *config_free(Config *config) {
                 free(config->readers[i].pattern);
         }
 
+        config_print_done(config);
         free(config->readers);
         free(config->branches);
         free(config->centre);
@@ -228,9 +229,9 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
 
 static int read_file(Config *config, YamlNode root, const char *directory, Failure *failure) {
         static const char *const keys[] = {
-                "role",          "station",    "readers",      "automatic", "job-limit",
-                "spoiled-limit", "two-person", "issuance-key", "branches",  "centre",
-                "line-timeout",  "line-idle",  "idle-exit",    NULL
+                "role",       "station",      "readers",      "automatic", "job-limit",    "spoiled-limit",
+                "two-person", "issuance-key", "branches",     "centre",    "line-timeout", "line-idle",
+                "idle-exit",  "designs",      "organisation", "address",   "printer",      NULL
         };
         int r;
 
@@ -250,6 +251,8 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
                 r = read_role(config, root, failure);
         if (r >= 0)
                 r = read_rest(config, root, failure);
+        if (r >= 0)
+                r = config_read_print(config, root, failure);
 
         return r;
 }

@@ -39,6 +39,12 @@ typedef struct ConfigBranch {
         unsigned cards_per_day; /* extractions; 0: no limit */
 } ConfigBranch;
 
+/* Which design new cards of a type have unless the job names one. */
+typedef struct ConfigDesign {
+        char *type;
+        char *design;
+} ConfigDesign;
+
 typedef struct Config {
         Role role;
         char *centre; /* role branch: how messages name the centre; default "the centre" */
@@ -55,9 +61,17 @@ typedef struct Config {
         char *issuance_key; /* the key file, for where there is no credential; default DIRECTORY/issuance-key */
         unsigned idle_exit; /* seconds that nobody needs the service before it ends; 0: never; default 60 */
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
+        ConfigDesign *designs;
+        size_t design_count;
+        char *printer;      /* the card printer's queue in CUPS; NULL: there is none */
+        char *organisation; /* what a design's {organisation} becomes; NULL: nothing */
+        char *address;      /* likewise {address} */
 } Config;
 
 const char *role_name(Role role); /* "standalone", ... Static. */
+
+/* The design for cards of that type, borrowed; NULL where the configuration names none. */
+const char *config_design(const Config *config, const char *type);
 
 /* PROFILE_INVALID with file:line:column and what was expected; nothing is returned then. */
 int config_load(const char *directory, Config **ret, Failure *failure);

@@ -27,6 +27,7 @@ typedef enum LogEvent {
         LOG_CARD_REFUSED,
         LOG_AUTOMATIC_REFUSED,
         LOG_CARD_SPOILED,
+        LOG_PRINT_FAILED,
         LOG_RECORD_CHANGED,
         LOG_RECORD_REQUESTED,
         LOG_TRANSFER,

@@ -30,10 +30,13 @@ static int check_reason(const char *reason, Failure *failure) {
 }
 
 int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure *failure) {
-        ReissueRequest request = { .reason = "" };
+        ReissueRequest request = { .reason = "", .design = "" };
+        bool print = true;
         const Option options[] = {
                 { "request", 'b', &request.request },
                 { "reason", 's', &request.reason },
+                { "design", 's', &request.design },
+                { "print", 'b', &print },
         };
         int r;
 
@@ -51,15 +54,19 @@ int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure
 
         request.source = reader_argument(request.source);
         request.target = reader_argument(request.target);
+        request.no_print = !print;
         *ret = request;
         return 0;
 }
 
 int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *failure) {
-        IssueRequest request = { .reason = "" };
+        IssueRequest request = { .reason = "", .design = "" };
+        bool print = true;
         const Option options[] = {
                 { "request", 'b', &request.request },
                 { "reason", 's', &request.reason },
+                { "design", 's', &request.design },
+                { "print", 'b', &print },
         };
         int r;
 
@@ -80,6 +87,7 @@ int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *fa
                 return r;
 
         request.target = reader_argument(request.target);
+        request.no_print = !print;
         *ret = request;
         return 0;
 }

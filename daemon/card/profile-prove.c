@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is proven about a profile before it meets a card: the rules of the stages, that every field is written
  * and every write can be read back or is admitted not to be, and that the longest and the shortest record can
- * be encoded. What is presented when is prove-secrets.c's; that `blank:` fails on a written card is prove-blank.c's. */
+ * be encoded. What is presented when is prove-secrets.c's, that nothing secret goes in clear prove-clear.c's; that `blank:`
+ * fails on a written card is prove-blank.c's. */
 #include "card/profile-prove.h"
+
+#include "card/verb-globalplatform.h"
 
 /* A text that the field takes: nothing but the digit 1, and the check digit where there is one. */
 static char *sample_text(const Field *field, bool longest) {
@@ -130,13 +133,14 @@ static int prove_fields_written(const Profile *profile, Failure *failure) {
 static int prove_read_back(const Profile *profile, const Step *step, Failure *failure) {
         bool odd = step->verb->run == verb_put_data && step->arguments[2].number;
         bool raw = step->verb->run == verb_apdu && step->arguments[1].given;
+        bool plain = step->verb->run == verb_store_data && step->arguments[STORE_FORMAT].number == 0;
         Marks marks = { .profile = profile };
 
-        if (!step->read_back || step_changes_secret(step))
+        if (!step->read_back || step->shown.count > 0 || step_changes_secret(step))
                 return 0;
 
         mark_step(step, &marks);
-        if (raw || odd || (marks.any && !step->verb->read_back))
+        if (raw || odd || plain || (marks.any && !step->verb->read_back))
                 return place_complain(
                         step->place, failure,
                         "expected `read-back: false` beside %s: what it writes cannot be read back",
@@ -262,6 +266,8 @@ static int prove_issue(const Profile *profile, Failure *failure) {
         if (r >= 0)
                 r = prove_secrets(shortest, failure);
         if (r >= 0)
+                r = prove_desfire(longest, failure);
+        if (r >= 0)
                 r = prove_created(longest, failure);
         if (r >= 0)
                 r = prove_blank(profile, shortest, failure);
@@ -281,6 +287,10 @@ int profile_prove(const Profile *profile, Failure *failure) {
                 r = prove_list(profile, &profile->identify, failure);
         if (r >= 0)
                 r = prove_list(profile, &profile->blank, failure);
+        if (r >= 0)
+                r = prove_clear(profile, failure);
+        if (r >= 0)
+                r = prove_channels(profile, failure);
         if (r < 0)
                 return r;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The verbs of the profile language: one row of one table each, with arguments, kind and functions. A new
- * command is a new row in verb-table.c; nothing else knows the verbs one by one. */
+ * command is a new row in verb-rows-*.c; nothing else knows the verbs one by one. */
 #ifndef ICREISSUE_CARD_VERB_H
 #define ICREISSUE_CARD_VERB_H
 
@@ -16,7 +16,7 @@ typedef struct StepList {
 } StepList;
 
 enum {
-        VERB_ARGUMENTS_MAX = 6,
+        VERB_ARGUMENTS_MAX = 8,
         REPEAT_DEPTH_MAX = 3,
 };
 
@@ -38,6 +38,10 @@ typedef enum VerbFlags {
         VERB_IRREVERSIBLE = 1 << 1,  /* stands in a last stage, or in `discard` */
         VERB_USES_CURRENT = 1 << 2,  /* works on the selected file */
         VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
+        VERB_READS_VALUES =
+                1 << 4, /* check_call looks into its values: no sample of a field can stand for them */
+        VERB_CONTACTLESS = 1 << 5,   /* of cards that are spoken to over the air, and no others */
+        VERB_NEEDS_CHANNEL = 1 << 6, /* works in a secure channel alone */
 } VerbFlags;
 
 typedef enum ArgumentType {
@@ -74,8 +78,15 @@ typedef struct Argument {
         Value *value;   /* VALUE, SECRET */
 } Argument;
 
-/* The arguments of verify-pin and change-reference-data. */
-enum PinArgument { PIN_REFERENCE, PIN_PRESENTED, PIN_TELLS_TRIES, PIN_NEW };
+/* The arguments of verify-pin, change-reference-data and reset-retry-counter. */
+enum PinArgument {
+        PIN_REFERENCE,
+        PIN_PRESENTED, /* the old value; of reset-retry-counter, the code */
+        PIN_TELLS_TRIES,
+        PIN_NEW,
+        PIN_PROVEN_BY,
+        PIN_CODE_REFERENCE,
+};
 
 /* A step whose values are encoded: ready to be sent. */
 typedef struct Call {
@@ -84,6 +95,8 @@ typedef struct Call {
         Encoded values[VERB_ARGUMENTS_MAX];
         struct Call *done_if;
         size_t done_if_count;
+        struct Call *shown; /* of Step.shown */
+        size_t shown_count;
         unsigned turns[REPEAT_DEPTH_MAX]; /* Turn.id of the repeats around it, outermost first; 0: none */
 } Call;
 
@@ -91,6 +104,12 @@ typedef struct CallList {
         Call *calls;
         size_t count;
 } CallList;
+
+/* What the card has by now for an argument that is a secret. */
+typedef struct Presented {
+        const Encoded *value;
+        const Call *change; /* that has set it; NULL: the call's own value */
+} Presented;
 
 /* How a verb deals with the secrets among its arguments. */
 typedef struct VerbSecret {
@@ -101,6 +120,12 @@ typedef struct VerbSecret {
          * with session->kind, and session->tries_left is set. */
         int (*present)(Session *session, const Call *call, int argument, Span value, bool always,
                        StepResult *ret, Failure *failure);
+        /* Instead of `present`, for secrets that are shown together or not at all: those of all the call's arguments of
+         * one role, which `presented` has by their numbers. */
+        int (*present_all)(Session *session, const Call *call, const Presented *presented, StepResult *ret,
+                           Failure *failure);
+        /* Whether the change by that argument is one of the secret; NULL: where `which` is the same. */
+        bool (*changes)(const Call *change, int argument, uint64_t secret);
         /* Whether it stays open until the reset, whatever is selected then; NULL: it does not. */
         bool (*lasts)(const Call *call);
 } VerbSecret;
@@ -128,6 +153,11 @@ struct Verb {
         int (*check_call)(const Call *call, Failure *failure);
         /* A reading verb: whether it looks at what the write has written. Verbs on selected files have none. */
         bool (*sees)(const Call *read, const Call *write);
+        /* Whether nobody can hear the step's secrets, though no session enciphers: the verb enciphers them itself, or only
+         * proves that they are known. NULL: everybody can. */
+        bool (*enciphers)(const Step *step);
+        /* Of a verb that opens or ends a session: whether what comes after it is enciphered. */
+        bool (*opens_cipher)(const Step *step);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
 };
@@ -162,15 +192,22 @@ void call_done(Call *call);
 #define _cleanup_call_ _cleanup_(call_done)
 void calls_done(CallList *list);
 
+/* prove-clear.c: Verb.enciphers of verbs that never show a secret: a mutual authentication, a cipher of their own (however
+ * weak, as MIFARE Classic's). */
+bool hides_always(const Step *step);
+
 /* verb-pin.c */
 
 extern const VerbSecret pin_secret;
 /* Presents the value that a change may have set already. *ret: it is set. A refusal is not remembered: the value is
  * still to be set. */
 int pin_try_new(Session *session, const Call *change, bool *ret, Failure *failure);
-bool pin_tells_tries(const Step *step);
+/* Whether pin_try_new() works: the card tells its tries, or the value can be changed to itself. */
+bool pin_can_tell(const Step *step);
 int verb_verify_pin(Session *session, const Call *call, StepResult *ret, Failure *failure);
 int verb_change_reference_data(Session *session, const Call *call, StepResult *ret, Failure *failure);
+int verb_reset_retry_counter(Session *session, const Call *call, StepResult *ret, Failure *failure);
+int check_reset_retry_counter(const Step *step, Failure *failure);
 
 /* verb-file.c */
 int verb_select(Session *session, const Call *call, StepResult *ret, Failure *failure);

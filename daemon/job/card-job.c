@@ -123,7 +123,7 @@ static int take_issuance_data(Job *job, const Record *record, Failure *failure) 
                                    "No profile is correlated with card type %s; see icreissuectl types.",
                                    record->type);
 
-        r = profile_check_fields(profile, record->id, record->fields, failure);
+        r = profile_check_extracted(profile, record->id, record->fields, failure);
         if (r < 0)
                 return r;
 
@@ -162,10 +162,10 @@ static void on_extracted(const Record *record, const Failure *failure, void *use
         }
 
         job_set_error(job, NULL);
-        if (take_issuance_data(job, record, &reason) < 0)
+        if (take_issuance_data(job, record, &reason) < 0 || design_set_default(job, &reason) < 0)
                 job_fail(job, &reason);
         else
-                job_dispatch(job, EVENT_EXTRACTED);
+                design_check(job);
 }
 
 void card_job_extract(Job *job) {
@@ -452,7 +452,7 @@ static void on_told(const Record *record _unused_, const Failure *failure, void 
 
         job->centre_tries = 0;
         if (job->outcome == OUTCOME_DONE)
-                job_dispatch(job, EVENT_CONFIRMED);
+                job_dispatch(job, print_begin(job) > 0 ? EVENT_TO_PRINT : EVENT_CONFIRMED);
         else
                 job_dispatch(job, job->outcome == OUTCOME_FAILED ? EVENT_ABANDONED : EVENT_ABANDONED_CANCEL);
 }

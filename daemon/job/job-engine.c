@@ -188,7 +188,7 @@ void job_finish(Job *job) {
         job_advise_end(job);
         job_log_end(job);
         job_notify(job);
-        if (success && (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE))
+        if (success && !job->print_queue && (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE))
                 engine->observer->job_reissued(job, job->type, job->count, engine->observer_userdata);
 
         engine->observer->job_finished(job, success, engine->observer_userdata);
@@ -203,7 +203,8 @@ void job_finish(Job *job) {
 /* --- cancel, retry --- */
 
 bool job_is_busy(const Job *job) {
-        return job->journaling || job->centre_busy || job->inhibiting || job->issue;
+        return job->journaling || job->centre_busy || job->inhibiting || job->drawing || job->printing ||
+               job->issue;
 }
 
 int job_add_waiter(Job *job, JobAnswer done, void *userdata) {
@@ -235,6 +236,8 @@ int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure) {
                 background_stop(job);
         else if (job->issue && !job->journaling)
                 card_issue_cancel(job->issue);
+        else if (!job_is_busy(job) && job->state == JOB_PRINTING)
+                print_stop(job);
         else if (!job_is_busy(job))
                 job_dispatch(job, EVENT_CANCEL);
 
@@ -259,6 +262,8 @@ static int job_reset(Job *job) {
         json_decref(job->report);
         job->report = NULL;
         job->outcome = OUTCOME_NONE;
+        job->print_attempt = 0;
+        print_clear(job);
         job->count = 0;
         job->progress = 0;
         job->cancel_wanted = false;
@@ -282,11 +287,23 @@ static int job_accept(Job *job, JobAnswer done, void *userdata, Failure *failure
         return r;
 }
 
+static int job_print_again(Job *job, JobAnswer done, void *userdata, Failure *failure) {
+        _cleanup_failure_ Failure none = {};
+        int r = print_again(job, failure);
+
+        if (r >= 0)
+                done(job, &none, userdata);
+        return r;
+}
+
 int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         _cleanup_failure_ Failure none = {};
 
         if (job->kind == JOB_EXTRACTION)
                 return job_accept(job, done, userdata, failure);
+
+        if (job->state == JOB_PRINTING)
+                return job_print_again(job, done, userdata, failure);
 
         if (job->state != JOB_FAILED || job->journaling)
                 return failure_set(failure, FAILURE_INVALID_ARGS,

@@ -13,6 +13,8 @@
 #include "file/reissuing-file.h"
 #include "job/job.h"
 #include "line/centre.h"
+#include "station/designs.h"
+#include "station/printer.h"
 #include "station/sleep-inhibitor.h"
 
 typedef struct JobEngine JobEngine;
@@ -39,6 +41,8 @@ typedef struct JobEngineParts {
         Centre *centre;
         IssuanceFile *issuance;
         ReissuingFile *reissuing;
+        Designs *designs;
+        Printer *printer;
         sd_bus *bus; /* to logind, which is asked not to let the machine sleep while a card is written */
 } JobEngineParts;
 
@@ -77,11 +81,13 @@ typedef struct ReissueRequest {
         const char *target; /* reader; "" means any target reader; the same as source means swap when asked */
         bool request;       /* rewrite the flag first where it says "issued" */
         const char *reason; /* of that request; "" otherwise */
+        const char *design; /* ""; the configuration's for the card's type, where it names one */
+        bool no_print;      /* it is not printed, whatever the configuration says */
         uid_t owner;
 } ReissueRequest;
 
 /* Each returns 0 when `done` will be called, or a negative errno with the failure set (NO_READER, TOO_MANY_JOBS,
- * INVALID_ARGS) when it will not. */
+ * INVALID_ARGS) when it will not. DESIGN_UNKNOWN: no such design, or it does not fit the card type. */
 int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnswer done, void *userdata,
                        Failure *failure);
 
@@ -91,6 +97,8 @@ typedef struct IssueRequest {
         const char *target;
         bool request;
         const char *reason;
+        const char *design;
+        bool no_print;
         uid_t owner;
 } IssueRequest;
 int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer done, void *userdata,
@@ -119,6 +127,17 @@ int job_engine_check(JobEngine *engine, uid_t owner, JobAnswer done, void *userd
 int job_engine_backup(JobEngine *engine, int directory, uid_t owner, JobAnswer done, void *userdata,
                       Failure *failure);
 int job_engine_rotate_key(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+
+/* A picture of a card as a record's would look; id "": of a card with made-up data. INVALID_ARGS, NO_RECORD, and what
+ * designs_draw() has. */
+typedef struct PreviewRequest {
+        const char *design;
+        const char *type; /* "" with id "": any */
+        const char *id;
+        uint32_t dpi; /* DESIGN_DPI_MIN to DESIGN_DPI_MAX */
+} PreviewRequest;
+int job_engine_preview(JobEngine *engine, const PreviewRequest *request, DesignDone done, void *userdata,
+                       Failure *failure);
 
 /* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
 Job *job_engine_next(JobEngine *engine, Job *job);

@@ -36,6 +36,24 @@ static json_t *batch_records_to_json(const Job *job) {
         return records;
 }
 
+/* Members that a job without a design has not. */
+static void print_to_json(const Job *job, json_t *object) {
+        if (!job->print)
+                json_object_set_new(object, "print", json_false());
+
+        if (job->face)
+                json_object_set(object, "face", job->face);
+
+        if (job->print_queue)
+                json_object_set_new(object, "print-queue", json_string(job->print_queue));
+
+        if (job->print_id > 0)
+                json_object_set_new(object, "print-id", json_integer(job->print_id));
+
+        if (job->print_attempt > 0)
+                json_object_set_new(object, "print-attempt", json_integer(job->print_attempt));
+}
+
 json_t *job_to_json(const Job *job) {
         json_t *object;
 
@@ -61,6 +79,11 @@ json_t *job_to_json(const Job *job) {
 
         if (job->branch)
                 json_object_set_new(object, "branch", json_string(job->branch));
+
+        if (job->design)
+                json_object_set_new(object, "design", json_string(job->design));
+
+        print_to_json(job, object);
 
         if (failure_is_set(&job->error)) {
                 json_object_set_new(object, "error", json_string(failure_name(job->error.kind)));
@@ -127,6 +150,8 @@ static int read_strings(Job *job, const json_t *object) {
                 { "old-serial", &job->old_serial },
                 { "new-serial", &job->new_serial },
                 { "branch", &job->branch },
+                { "design", &job->design },
+                { "print-queue", &job->print_queue },
         };
         int r;
 
@@ -186,6 +211,23 @@ static int read_records(Job *job, const json_t *object) {
         return 0;
 }
 
+static int read_print(Job *job, const json_t *object) {
+        const json_t *face = json_object_get(object, "face");
+        json_int_t id = json_integer_value(json_object_get(object, "print-id"));
+        json_int_t attempt = json_integer_value(json_object_get(object, "print-attempt"));
+
+        if ((face && !json_is_object(face)) || id < 0 || id > INT32_MAX || attempt < 0 ||
+            attempt > INT32_MAX ||
+            (job->state == JOB_PRINTING && (!face || !job->print_queue || !job->design)))
+                return -EINVAL;
+
+        job->print = !json_is_false(json_object_get(object, "print"));
+        job->face = json_incref((json_t *) face);
+        job->print_id = (int) id;
+        job->print_attempt = (unsigned) attempt;
+        return 0;
+}
+
 static int read_rest(Job *job, const json_t *object) {
         const char *error = json_string_value(json_object_get(object, "error"));
         const char *message = json_string_value(json_object_get(object, "error-message"));
@@ -242,6 +284,8 @@ int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *f
                 r = read_records(job, object);
         if (r >= 0)
                 r = read_rest(job, object);
+        if (r >= 0)
+                r = read_print(job, object);
         if (r >= 0 && kind == JOB_EXTRACTION && (!job->branch || !job->type || !job->id))
                 r = -EINVAL;
         if (r == -ENOMEM)

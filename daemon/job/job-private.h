@@ -3,6 +3,9 @@
 #ifndef ICREISSUE_JOB_JOB_PRIVATE_H
 #define ICREISSUE_JOB_JOB_PRIVATE_H
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/log.h"
 #include "card/card-issue.h"
 #include "file/care.h"
@@ -21,6 +24,8 @@ typedef enum JobEvent {
         EVENT_VERIFIED,
         EVENT_CARD_LOST, /* the card, its reader or the operation on it has gone; it may come back */
         EVENT_CONFIRMED, /* the centre has recorded the card */
+        EVENT_TO_PRINT,  /* the same, of a card that is to be printed */
+        EVENT_PRINTED,   /* the card is out of the printer */
         EVENT_FAIL,
         EVENT_CANCEL,
         EVENT_ABANDONED,        /* the centre has taken back the reservation of a job that failed */
@@ -99,6 +104,16 @@ struct Job {
         bool resuming;      /* the card being written is the half-written one */
         json_t *report;
         CardIssue *issue; /* under way */
+
+        char *design;      /* of the new card; NULL: none */
+        bool drawing;      /* its picture is being drawn */
+        bool print;        /* the new card is printed, where there are a printer and a design */
+        json_t *face;      /* what is printed on it: public values; NULL: nothing is */
+        char *print_queue; /* of CUPS; NULL before it is printed */
+        int print_id;      /* the print job's number there; 0: not ordered, or not known yet */
+        unsigned print_attempt;
+        bool print_again; /* somebody has asked for it while CUPS was asked */
+        bool printing;    /* the renderer's or CUPS's answer is awaited */
 
         /* batch and its children */
         uint64_t parent_number; /* 0: no child */
@@ -268,6 +283,31 @@ void card_job_tell_centre(Job *job);
 void card_job_ask_now(Job *job);
 void card_job_take_old_card(Job *job, Reader *reader);
 Actor job_actor(const Job *job);
+
+/* --- design.c: what the new card is to look like --- */
+
+/* The design that was asked for; "" or NULL: none was. */
+int design_set(Job *job, const char *design, Failure *failure);
+/* Where none was: the configuration's for the job's type. */
+int design_set_default(Job *job, Failure *failure);
+/* As job_begin(), once the job's design is known to be there and to fit the card type ("": any). The job is taken over. */
+int design_begin(Job *job, const char *type, JobAnswer done, void *userdata, Failure *failure);
+/* Draws the card from the issuance data that has come; EVENT_EXTRACTED where that works. */
+void design_check(Job *job);
+
+/* --- print.c: the card's printed side --- */
+
+/* What begins when the card is recorded, and when the job goes on after a restart. */
+void card_job_recorded(Job *job);
+void card_job_print(Job *job);
+/* Whether a recorded card is to be printed: > 0, and its queue is set. Else 0 or -ENOMEM. */
+int print_begin(Job *job);
+/* Takes the print job back, and cancels the job. */
+void print_stop(Job *job);
+/* Orders the card anew. INVALID_ARGS where nothing is wrong with the print job. */
+int print_again(Job *job, Failure *failure);
+/* Forgets what was to be printed. */
+void print_clear(Job *job);
 
 /* --- matchmaker.c: which card goes to which job --- */
 

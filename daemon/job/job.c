@@ -22,6 +22,7 @@ static const char *const state_names[_JOB_STATE_MAX] = {
         [JOB_WRITING] = "writing",
         [JOB_VERIFYING] = "verifying",
         [JOB_RECORDING] = "recording",
+        [JOB_PRINTING] = "printing",
         [JOB_RUNNING] = "running",
         [JOB_PAUSED] = "paused",
         [JOB_DONE] = "done",
@@ -45,6 +46,7 @@ Job *job_new(JobEngine *engine, JobKind kind, uid_t owner) {
 
         job->engine = engine;
         job->descriptor = -1;
+        job->print = true;
         job->kind = kind;
         job->owner = owner;
         job->uuid = uuid_new();
@@ -93,6 +95,8 @@ Job *job_free(Job *job) {
         free(job->old_serial);
         free(job->new_serial);
         free(job->branch);
+        free(job->design);
+        print_clear(job);
         free(job);
         return NULL;
 }
@@ -143,6 +147,10 @@ FailureKind job_error(const Job *job) {
 
 const char *job_error_message(const Job *job) {
         return failure_is_set(&job->error) ? failure_message(&job->error) : "";
+}
+
+const char *job_design(const Job *job) {
+        return job->design ? job->design : "";
 }
 
 const char *job_uuid(const Job *job) {

@@ -67,6 +67,8 @@ static void journal_then(Job *job, void (*then)(Job *job)) {
                 card_issue_cancel(job->issue);
         else if (job_is_background(job) && !job_is_finished(job) && !job->engine->parking)
                 background_begin(job);
+        else if (job->cancel_wanted && job->state == JOB_PRINTING)
+                print_stop(job);
         else if (job->cancel_wanted && job->state != JOB_RECORDING && !job_is_finished(job))
                 job_dispatch(job, EVENT_CANCEL);
         else if (then && (!job->engine->parking || job_is_finished(job)))

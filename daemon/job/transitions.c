@@ -55,8 +55,14 @@ static const Transition transitions[] = {
 
         { JOB_RECORDING,         EVENT_BEGIN,            JOB_RECORDING,         false, card_job_tell_centre },
         { JOB_RECORDING,         EVENT_CONFIRMED,        JOB_DONE,              true,  job_finish },
+        { JOB_RECORDING,         EVENT_TO_PRINT,         JOB_PRINTING,          true,  card_job_recorded },
         { JOB_RECORDING,         EVENT_ABANDONED,        JOB_FAILED,            true,  job_finish },
         { JOB_RECORDING,         EVENT_ABANDONED_CANCEL, JOB_CANCELLED,         true,  job_finish },
+
+        /* The card is made whatever becomes of its print: what goes wrong there waits for somebody to say print it again. */
+        { JOB_PRINTING,          EVENT_BEGIN,            JOB_PRINTING,          false, card_job_print },
+        { JOB_PRINTING,          EVENT_PRINTED,          JOB_DONE,              true,  job_finish },
+        { JOB_PRINTING,          EVENT_CANCEL,           JOB_CANCELLED,         true,  job_finish },
 
         /* Found after a restart: it leaves the bus when its ten minutes are over. */
         { JOB_DONE,              EVENT_BEGIN,            JOB_DONE,              false, job_expire },
@@ -101,6 +107,10 @@ void job_dispatch(Job *job, JobEvent event) {
 
         if (job_is_finished(job) && !job->finished)
                 job->finished = time_now_text();
+        if (job_is_finished(job)) {
+                json_decref(job->face);
+                job->face = NULL;
+        }
 
         if (transition->durable) {
                 job_journal(job, transition->action);

@@ -19,6 +19,7 @@ enum {
         STRANGERS_MAX = 16, /* connections of accounts that are not listed */
         UNGREETED_MAX = 4,  /* of one branch, that have not said Hello */
         BACKLOG = 128,
+        REST_SECONDS = 1, /* without descriptors for another connection */
 };
 
 /* --- accounts --- */
@@ -97,6 +98,7 @@ void centre_server_reload(CentreServer *server, const Config *config) {
                 if (was && branches[i].known) {
                         branches[i].number = was->number;
                         branches[i].number_at = was->number_at;
+                        memcpy(branches[i].since, was->since, sizeof(branches[i].since));
                 }
         }
 
@@ -104,6 +106,20 @@ void centre_server_reload(CentreServer *server, const Config *config) {
         server->branches = branches;
         server->branch_count = branches ? config->branch_count : 0;
         server->options.config = config;
+}
+
+bool centre_server_branch(const CentreServer *server, size_t n, BranchView *ret) {
+        const Branch *branch;
+
+        if (n >= server->branch_count)
+                return false;
+
+        branch = &server->branches[n];
+        *ret = (BranchView){ .config = branch->config,
+                             .account_exists = branch->known,
+                             .connected = branch->connection != NULL,
+                             .since = branch->since };
+        return true;
 }
 
 /* --- accepting --- */
@@ -117,16 +133,41 @@ static bool is_too_many(const CentreServer *server, const Branch *branch) {
         return ungreeted >= (branch ? UNGREETED_MAX : STRANGERS_MAX);
 }
 
-/* The oldest that has not said Hello makes room: whoever connects again and again keeps nobody else out. */
-static void close_oldest_ungreeted(CentreServer *server, const Branch *branch) {
+/* The oldest that has not said Hello makes room: whoever connects again and again keeps nobody else out. Of all branches
+ * with `any`. False where there is none. */
+static bool close_oldest_ungreeted(CentreServer *server, const Branch *branch, bool any) {
         Connection *oldest = NULL;
 
         for (Connection *connection = server->connections; connection; connection = connection->next)
-                if (connection->branch == branch && !connection->greeted)
+                if ((any || connection->branch == branch) && !connection->greeted)
                         oldest = connection;
 
         if (oldest)
                 connection_close(oldest);
+
+        return oldest != NULL;
+}
+
+static int on_rested(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
+        CentreServer *server = userdata;
+
+        server->rest = sd_event_source_disable_unref(server->rest);
+        sd_event_source_set_enabled(server->source, SD_EVENT_ON);
+        return 0;
+}
+
+/* There are no descriptors or no memory: who waits goes on waiting, and is not looked at again and again. */
+static void rest(CentreServer *server, int error) {
+        if (close_oldest_ungreeted(server, NULL, true))
+                return;
+
+        if (sd_event_add_time_relative(server->options.event, &server->rest, CLOCK_MONOTONIC,
+                                       REST_SECONDS * UINT64_C(1000000), 0, on_rested, server) < 0)
+                return;
+
+        sd_event_source_set_enabled(server->source, SD_EVENT_OFF);
+        log_event(LOG_INTERNAL, NULL, "Branches must wait before they can connect: %s",
+                  strerrordesc_np(error));
 }
 
 static int on_connection(sd_event_source *source _unused_, int descriptor, uint32_t events _unused_,
@@ -140,7 +181,7 @@ static int on_connection(sd_event_source *source _unused_, int descriptor, uint3
         accepted = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (accepted < 0) {
                 if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                        log_debug("line: accept: %s", strerrordesc_np(errno));
+                        rest(server, errno);
                 return 0;
         }
 
@@ -151,7 +192,7 @@ static int on_connection(sd_event_source *source _unused_, int descriptor, uint3
 
         branch = find_branch(server->branches, server->branch_count, peer.uid);
         if (is_too_many(server, branch))
-                close_oldest_ungreeted(server, branch);
+                close_oldest_ungreeted(server, branch, false);
 
         r = connection_new(server, accepted, peer.uid, branch);
         if (r < 0)
@@ -250,6 +291,7 @@ CentreServer *centre_server_free(CentreServer *server) {
                 connection_close(server->connections);
 
         sd_event_source_disable_unref(server->source);
+        sd_event_source_disable_unref(server->rest);
         cleanup_close(&server->socket);
         if (server->made)
                 (void) unlink(server->made);

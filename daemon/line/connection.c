@@ -14,6 +14,7 @@
 enum {
         PATIENCE_SECONDS = 30,
         UNREAD_ANSWERS_MAX = 256,
+        UNREAD_BYTES_MAX = 8 << 20, /* a few of the largest records that there are */
 };
 
 void connection_complain(Connection *connection, const char *format, ...) {
@@ -36,6 +37,25 @@ void connection_complain(Connection *connection, const char *format, ...) {
                           (unsigned) connection->uid, text ? text : "no memory");
 }
 
+static void close_unread(Connection *connection) {
+        connection_complain(connection, "it does not read its answers");
+        connection_close_later(connection);
+}
+
+bool connection_may_answer(Connection *connection, size_t size) {
+        uint64_t unread = 0;
+
+        if (sd_bus_get_n_queued_write(connection->bus, &unread) >= 0 && unread == 0)
+                connection->unread = 0;
+
+        connection->unread += size;
+        if (unread == 0 || connection->unread <= UNREAD_BYTES_MAX)
+                return true;
+
+        close_unread(connection);
+        return false;
+}
+
 static int refuse(sd_bus_message *message, const char *text) {
         sd_bus_reply_method_errorf(message, failure_name(FAILURE_ACCESS_DENIED), "%s", text);
         return 1;
@@ -54,8 +74,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
                 return sd_bus_message_is_signal(message, "org.freedesktop.DBus.Local", NULL) ? 0 : 1;
 
         if (sd_bus_get_n_queued_write(connection->bus, &unread) >= 0 && unread > UNREAD_ANSWERS_MAX) {
-                connection_complain(connection, "it does not read its answers");
-                connection_close_later(connection);
+                close_unread(connection);
                 return 1;
         }
 
@@ -216,8 +235,10 @@ void connection_close(Connection *connection) {
                 link = &(*link)->next;
 
         *link = connection->next;
-        if (connection->branch && connection->branch->connection == connection)
+        if (connection->branch && connection->branch->connection == connection) {
                 connection->branch->connection = NULL;
+                record_now(connection->branch->since);
+        }
 
         connection->server = NULL;
         connection->branch = NULL;

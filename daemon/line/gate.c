@@ -225,6 +225,8 @@ int gate_new(sd_event *event, int peer, GateClosed closed, void *userdata, int *
                 return -errno;
 
         gate->inside = pair[0];
+        /* What is on its way inside cannot be held any more. */
+        (void) setsockopt(gate->inside, SOL_SOCKET, SO_SNDBUF, &(int){ GATE_MESSAGE_MAX }, sizeof(int));
         outer = pair[1];
         r = sd_event_add_io(event, &gate->input, peer, EPOLLIN, on_input, gate);
         if (r >= 0)

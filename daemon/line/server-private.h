@@ -14,10 +14,11 @@ typedef struct Connection Connection;
 typedef struct Branch {
         const ConfigBranch *config; /* NULL: no longer listed, while a connection of it is being closed */
         uid_t uid;
-        bool known;             /* the account is there */
-        Connection *connection; /* that has said Hello; NULL: none */
-        uint64_t number;        /* of the newest connection that has */
-        uint64_t number_at;     /* when, in microseconds of CLOCK_MONOTONIC */
+        bool known;                   /* the account is there */
+        Connection *connection;       /* that has said Hello; NULL: none */
+        uint64_t number;              /* of the newest connection that has */
+        uint64_t number_at;           /* when, in microseconds of CLOCK_MONOTONIC */
+        char since[RECORD_TIME_SIZE]; /* it has this connection, or none any more; "" at first */
 } Branch;
 
 struct Connection {
@@ -34,6 +35,7 @@ struct Connection {
         bool greeted;
         bool complained;  /* a refusal was logged */
         unsigned pending; /* questions that are being answered */
+        size_t unread;    /* bytes of answers, at most, since the last one that was sent at once */
 };
 
 struct CentreServer {
@@ -41,6 +43,7 @@ struct CentreServer {
         int socket;
         char *made; /* the path of a socket of our own */
         sd_event_source *source;
+        sd_event_source *rest; /* until it accepts again */
         Branch *branches;
         size_t branch_count;
         Connection *connections;
@@ -53,6 +56,8 @@ void connection_close(Connection *connection);
 Connection *connection_ref(Connection *connection);
 Connection *connection_unref(Connection *connection);
 DEFINE_CLEANUP(Connection *, connection_unref)
+/* False, and it is closed, where it has too many bytes of answers unread. */
+bool connection_may_answer(Connection *connection, size_t size);
 /* In the next turn of the event loop: for its own handlers. */
 void connection_close_later(Connection *connection);
 /* Logs a refusal, once for each connection. */

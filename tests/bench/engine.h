@@ -40,6 +40,16 @@ extern const Engine engine_sqlite;
 extern const Engine engine_lmdb;
 extern const Engine engine_gdbm;
 
+/* Of many times in ms: what 99 of 100 stay below, and the longest. */
+typedef struct LongestTimes {
+        double p99, longest;
+} LongestTimes;
+
+/* For so many ms, at once: changes of CROWD records of an open engine_store; and on another thread as many bytes appended
+ * to a bare file, and synced. */
+void longest_measure(void *store, int descriptor, Random *random, uint64_t records, double slice,
+                     LongestTimes *ret_changes, LongestTimes *ret_syncs);
+
 /* Loads the file of JSON Lines, each a record; returns after how many ms all was durable. */
 double store_import(const char *directory, const char *path);
 double sqlite_import(const char *directory, const char *path);

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a centre can do for its branches: extractions with their confirmations, every count on disk before it is told,
- * from 1, 10 and 100 branches at once; over what the transport itself takes, which is a bare sd-bus echo on a socket of
- * its own in the same run. And what an idle branch costs it in memory. Whether the counts are right is tests/bus's
- * matter. */
+/* What a centre of a million records (BENCH_RECORDS) can do for its branches: extractions with their confirmations, every
+ * count on disk before it is told, from 1, 10, 100 and 1,000 branches at once. Beside it, in the same run and on a socket
+ * of its own, a bare sd-bus echo: what the transport takes; and one that makes its questions durable before it answers,
+ * all that have come by then with one fdatasync(): what the transport and the disk take. And what an idle branch costs in
+ * memory. Whether the counts are right is tests/bus's matter. */
 #include "tests/bus/line.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,11 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RUNS         3
-#define FIRST_USER   62000
-#define BRANCHES_MAX 100
-#define CARDS        300 /* of one run, over all branches, each of a record of its own */
-#define SECONDS      600
+#define RUNS           3
+#define FIRST_USER     62000
+#define BRANCHES_MAX   1000
+#define CARDS          2000 /* of one run, over all branches, each of a record of its own */
+#define RECORDS        1000000
+#define SECONDS        600
+#define ECHO_FILE_SIZE (400 << 10)
 
 typedef struct Peer {
         sd_bus *bus;
@@ -36,10 +41,11 @@ typedef struct Peer {
 } Peer;
 
 typedef struct Run {
+        sd_event *event;
         Peer peers[BRANCHES_MAX];
         double *latencies; /* ms, of each extraction */
         size_t latency_count;
-        unsigned done;
+        unsigned done, cards;
         unsigned numbers[CARDS]; /* of the records' last cards */
 } Run;
 
@@ -77,15 +83,58 @@ static long memory_of(pid_t pid) {
 
 /* --- the reference --- */
 
-static int on_echo(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+typedef enum EchoKind {
+        ECHO_BARE,
+        ECHO_DURABLE,
+} EchoKind;
+
+typedef struct Echo {
+        EchoKind kind;
+        int file; /* what was asked, of ECHO_DURABLE */
+        off_t size;
+        sd_bus_message *waiting[BRANCHES_MAX];
+        size_t count;
+} Echo;
+
+static int echo(sd_bus_message *message) {
         const char *text;
 
-        (void) userdata;
-        (void) error;
         if (sd_bus_message_read(message, "s", &text) < 0)
                 return -EINVAL;
 
         return sd_bus_reply_method_return(message, "s", text);
+}
+
+static int on_echo(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Echo *server = userdata;
+        char text[400] = "";
+
+        (void) error;
+        if (server->kind == ECHO_BARE)
+                return echo(message);
+
+        if (pwrite(server->file, text, sizeof(text), server->size) != (ssize_t) sizeof(text))
+                return -errno;
+
+        server->size = (server->size + (off_t) sizeof(text)) % ECHO_FILE_SIZE;
+        server->waiting[server->count++] = sd_bus_message_ref(message);
+        return 1;
+}
+
+/* When everything that has come is read. */
+static int on_read(sd_event_source *source, void *userdata) {
+        Echo *server = userdata;
+
+        (void) source;
+        if (server->count > 0 && fdatasync(server->file) < 0)
+                return -errno;
+
+        for (size_t i = 0; i < server->count; i++) {
+                echo(server->waiting[i]);
+                sd_bus_message_unref(server->waiting[i]);
+        }
+        server->count = 0;
+        return 0;
 }
 
 static const sd_bus_vtable echo_vtable[] = {
@@ -94,10 +143,14 @@ static const sd_bus_vtable echo_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-static void serve_echo(const int *handles, unsigned count) {
+static void serve_echo(Echo *server, const int *handles, unsigned count) {
+        sd_event_source *read = NULL;
         sd_event *event = NULL;
 
         sd_event_new(&event);
+        sd_event_add_defer(event, &read, on_read, server);
+        sd_event_source_set_priority(read, SD_EVENT_PRIORITY_IDLE);
+        sd_event_source_set_enabled(read, server->kind == ECHO_DURABLE ? SD_EVENT_ON : SD_EVENT_OFF);
         for (unsigned i = 0; i < count; i++) {
                 sd_bus *bus = NULL;
                 sd_id128_t id;
@@ -107,7 +160,7 @@ static void serve_echo(const int *handles, unsigned count) {
                 sd_bus_set_fd(bus, handles[i], handles[i]);
                 sd_bus_set_server(bus, 1, id);
                 sd_bus_set_anonymous(bus, 1);
-                sd_bus_add_object_vtable(bus, NULL, "/echo", "org.example.Echo", echo_vtable, NULL);
+                sd_bus_add_object_vtable(bus, NULL, "/echo", "org.example.Echo", echo_vtable, server);
                 sd_bus_start(bus);
                 sd_bus_attach_event(bus, event, 0);
         }
@@ -116,7 +169,13 @@ static void serve_echo(const int *handles, unsigned count) {
         _exit(EXIT_SUCCESS);
 }
 
-static pid_t echo_start(Run *run, unsigned branches) {
+static void peers_attach(Run *run, unsigned branches) {
+        sd_event_new(&run->event);
+        for (unsigned i = 0; i < branches; i++)
+                sd_bus_attach_event(run->peers[i].bus, run->event, SD_EVENT_PRIORITY_NORMAL);
+}
+
+static pid_t echo_start(Run *run, Echo *server, unsigned branches) {
         int theirs[BRANCHES_MAX], pair[2];
         pid_t pid;
 
@@ -132,13 +191,14 @@ static pid_t echo_start(Run *run, unsigned branches) {
         pid = fork();
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
-                serve_echo(theirs, branches);
+                serve_echo(server, theirs, branches);
         }
         for (unsigned i = 0; i < branches; i++) {
                 close(theirs[i]);
                 sd_bus_start(run->peers[i].bus);
         }
 
+        peers_attach(run, branches);
         return pid;
 }
 
@@ -225,124 +285,215 @@ static void ask(Peer *peer) {
 
 /* Every branch asks one question after the other, all at once. Returns cards a second. */
 static double run_all(Run *run, unsigned branches) {
-        struct pollfd watched[BRANCHES_MAX];
         double begin = now();
 
         current = run;
         run->done = 0;
         run->latency_count = 0;
+        run->cards = branches < 100 ? CARDS / 10 : CARDS; /* some seconds each */
         for (unsigned i = 0; i < branches; i++) {
-                run->peers[i].left = CARDS / branches;
-                run->peers[i].record = CARDS / branches * i;
+                run->peers[i].left = run->cards / branches;
+                run->peers[i].record = run->cards / branches * i;
                 ask(&run->peers[i]);
         }
 
-        while (run->done < CARDS / branches * branches) {
-                for (unsigned i = 0; i < branches; i++) {
-                        while (sd_bus_process(run->peers[i].bus, NULL) > 0)
-                                continue;
-                        watched[i] =
-                                (struct pollfd){ .fd = sd_bus_get_fd(run->peers[i].bus),
-                                                 .events = (short) sd_bus_get_events(run->peers[i].bus) };
-                }
-                if (run->done < CARDS / branches * branches)
-                        poll(watched, branches, SECONDS * 1000);
-        }
+        while (run->done < run->cards / branches * branches)
+                if (sd_event_run(run->event, UINT64_MAX) < 0)
+                        exit(EXIT_FAILURE);
 
         return run->done / (now() - begin) * 1e3;
 }
 
 static void peers_close(Run *run, unsigned branches) {
         for (unsigned i = 0; i < branches; i++) {
+                sd_bus_detach_event(run->peers[i].bus);
                 sd_bus_flush_close_unref(run->peers[i].bus);
                 run->peers[i].bus = NULL;
         }
+
+        run->event = sd_event_unref(run->event);
 }
 
 /* --- the figures --- */
 
-static void print(const char *what, unsigned branches, double value, const char *unit, double reference) {
+static void print(const char *what, unsigned branches, double value, const char *unit, const char *reference,
+                  double their_value) {
         printf("{\"name\": \"line/%s-%u\", \"value\": %.1f, \"unit\": \"%s\"", what, branches, value, unit);
-        if (reference > 0)
-                printf(", \"reference\": \"sd-bus-echo\", \"reference-value\": %.1f, \"ratio\": %.2f",
-                       reference, value / reference);
+        if (reference)
+                printf(", \"reference\": \"%s\", \"reference-value\": %.1f, \"ratio\": %.2f", reference,
+                       their_value, value / their_value);
         printf(", \"runs\": %d}\n", RUNS);
         fflush(stdout);
 }
 
-static double echo_rate(unsigned branches, double *latency) {
-        Run *run = calloc(1, sizeof(Run));
-        pid_t pid = echo_start(run, branches);
-        double rate;
+/* Rates in cards a second, and the 99 % latency of the first question of each card in ms. */
+typedef struct Figures {
+        double rates[RUNS], latencies[RUNS];
+} Figures;
 
-        run->latencies = calloc(CARDS, sizeof(double));
-        rate = run_all(run, branches);
+static void take(Run *run, unsigned branches, Figures *ret, unsigned n) {
+        ret->rates[n] = run_all(run, branches);
         qsort(run->latencies, run->latency_count, sizeof(double), compare_numbers);
-        *latency = run->latencies[run->latency_count * 99 / 100];
+        ret->latencies[n] = run->latencies[run->latency_count * 99 / 100];
+}
+
+static void take_echo(EchoKind kind, int folder, unsigned branches, Figures *ret, unsigned n) {
+        static const char zeros[ECHO_FILE_SIZE];
+        Echo *server = calloc(1, sizeof(Echo));
+        Run *run = calloc(1, sizeof(Run));
+        pid_t pid;
+
+        *server = (Echo){ .kind = kind, .file = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) };
+        /* Written once before, so that a sync has no blocks to find. */
+        if (server->file < 0 || write(server->file, zeros, sizeof(zeros)) != (ssize_t) sizeof(zeros) ||
+            fsync(server->file) < 0) {
+                perror("the echo's file");
+                exit(EXIT_FAILURE);
+        }
+
+        pid = echo_start(run, server, branches);
+        run->latencies = calloc(CARDS, sizeof(double));
+        take(run, branches, ret, n);
         peers_close(run, branches);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
+        close(server->file);
         free(run->latencies);
         free(run);
-        return rate;
+        free(server);
 }
 
-static double centre_rate(Run *run, unsigned branches, double *latency) {
-        double rate = run_all(run, branches);
-
-        qsort(run->latencies, run->latency_count, sizeof(double), compare_numbers);
-        *latency = run->latencies[run->latency_count * 99 / 100];
-        return rate;
-}
-
-static void measure(Desk *desk, Run *run, unsigned branches) {
-        double ours[RUNS], echo[RUNS], late[RUNS], echo_late[RUNS];
+static void measure(Desk *desk, Run *run, int folder, unsigned branches) {
         long before = memory_of(desk_daemon_pid(desk));
+        Figures ours, bare, durable;
 
         for (unsigned i = 0; i < branches; i++)
                 run->peers[i].bus = peer_open(desk, FIRST_USER + i);
+        peers_attach(run, branches);
         if (branches == BRANCHES_MAX)
                 print("memory-of-an-idle-branch", branches,
-                      (double) (memory_of(desk_daemon_pid(desk)) - before) / branches, "KiB", 0);
+                      (double) (memory_of(desk_daemon_pid(desk)) - before) / branches, "KiB", NULL, 0);
 
         for (unsigned i = 0; i < RUNS; i++) {
-                echo[i] = echo_rate(branches, &echo_late[i]);
-                ours[i] = centre_rate(run, branches, &late[i]);
+                take_echo(ECHO_BARE, folder, branches, &bare, i);
+                take_echo(ECHO_DURABLE, folder, branches, &durable, i);
+                take(run, branches, &ours, i);
         }
 
-        print("extract-and-confirm", branches, median(ours, RUNS), "1/s", median(echo, RUNS));
-        print("extract-99-percent", branches, median(late, RUNS), "ms", median(echo_late, RUNS));
+        print("extract-and-confirm", branches, median(ours.rates, RUNS), "1/s", "sd-bus-echo",
+              median(bare.rates, RUNS));
+        print("extract-and-confirm-durable", branches, median(ours.rates, RUNS), "1/s",
+              "sd-bus-echo-with-fdatasync", median(durable.rates, RUNS));
+        print("extract-99-percent", branches, median(ours.latencies, RUNS), "ms", "sd-bus-echo",
+              median(bare.latencies, RUNS));
+        print("extract-99-percent-durable", branches, median(ours.latencies, RUNS), "ms",
+              "sd-bus-echo-with-fdatasync", median(durable.latencies, RUNS));
         peers_close(run, branches);
 }
 
-int main(void) {
-        static const unsigned branches[] = { 1, 10, BRANCHES_MAX };
-        Desk *desk = story_open_closed(0);
-        Run *run = calloc(1, sizeof(Run));
+/* --- the centre --- */
+
+static void write_configuration(Desk *desk) {
         size_t size = 128 + BRANCHES_MAX * 64, length;
         char *text = malloc(size);
 
-        desk_extend(desk, SECONDS);
-        run->latencies = calloc(CARDS, sizeof(double));
         length = (size_t) snprintf(text, size, "role: centre\nbranches:\n");
         for (unsigned i = 0; i < BRANCHES_MAX; i++)
                 length += (size_t) snprintf(text + length, size - length,
                                             "  - {name: b%u, account: \"%u\"}\n", i, FIRST_USER + i);
         desk_write(desk, "config/icreissue.yaml", text);
-        story_start(desk, 0);
-        for (unsigned i = 0; i < CARDS; i++) {
-                char card[9];
+        free(text);
+}
 
-                snprintf(card, sizeof(card), "%08u", i);
-                story_enrol(desk, STORY_V1, card);
+static void import_records(Desk *desk) {
+        const char *wanted = getenv("BENCH_RECORDS"), *path;
+        unsigned long count = wanted ? strtoul(wanted, NULL, 10) : RECORDS;
+        sd_bus_message *reply = NULL;
+        char *job;
+        FILE *file = tmpfile();
+
+        for (unsigned long i = 0; i < count || i < CARDS; i++)
+                fprintf(file,
+                        "{\"type\": \"" STORY_V1
+                        "\", \"id\": \"%08lu\", \"fields\": {\"holder\": \"Holder %lu\", "
+                        "\"number\": \"S%07lu\", \"expiry\": \"291231\", \"zone\": \"B2-LAB\", \"access-key\": "
+                        "\"00112233445566778899AABBCCDDEEFF\", \"pin\": \"87654321\"}}\n",
+                        i, i, i);
+        if (fflush(file) != 0 || fseek(file, 0, SEEK_SET) != 0) {
+                perror("the records");
+                exit(EXIT_FAILURE);
         }
 
-        for (size_t i = 0; i < sizeof(branches) / sizeof(branches[0]); i++)
-                measure(desk, run, branches[i]);
+        desk_call(desk, desk_bus(desk), &reply, "ImportRecords", "ha{sv}", fileno(file), 0);
+        sd_bus_message_read(reply, "o", &path);
+        job = strdup(path);
+        sd_bus_message_unref(reply);
+        story_wait_done(desk, job);
+        free(job);
+        fclose(file);
+}
 
-        free(text);
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk) {
+        (void) status;
+        (void) kind;
+        (void) walk;
+        return remove(path);
+}
+
+/* On the disk of TMPDIR, not in the desk's memory. */
+static int state_on_disk(Desk *desk, const char *folder) {
+        const char *state = desk_path(desk, "state");
+        int handle;
+
+        if (mount(folder, state, NULL, MS_BIND, NULL) < 0) {
+                perror(folder);
+                exit(EXIT_FAILURE);
+        }
+
+        handle = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return handle;
+}
+
+static char *make_folder(void) {
+        const char *place = getenv("TMPDIR");
+        char *folder;
+
+        if (asprintf(&folder, "%s/bench-line-XXXXXX", place ? place : "/var/tmp") < 0 || !mkdtemp(folder)) {
+                perror("a folder");
+                exit(EXIT_FAILURE);
+        }
+
+        return folder;
+}
+
+int main(void) {
+        static const unsigned branches[] = { 1, 10, 100, BRANCHES_MAX };
+        struct rlimit many; /* what the service has by its unit */
+        char *folder = make_folder();
+        Desk *desk;
+        Run *run = calloc(1, sizeof(Run));
+        int state;
+
+        getrlimit(RLIMIT_NOFILE, &many);
+        many.rlim_cur = many.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &many);
+
+        desk = story_open_closed(0);
+        desk_extend(desk, SECONDS);
+        run->latencies = calloc(CARDS, sizeof(double));
+        state = state_on_disk(desk, folder);
+        write_configuration(desk);
+        story_start(desk, 0);
+        import_records(desk);
+        for (size_t i = 0; i < sizeof(branches) / sizeof(branches[0]); i++)
+                measure(desk, run, state, branches[i]);
+
         free(run->latencies);
         free(run);
+        close(state);
+        umount2(desk_path(desk, "state"), MNT_DETACH);
         desk_close(desk);
+        nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        free(folder);
         return EXIT_SUCCESS;
 }

@@ -19,6 +19,9 @@ struct Family {
         Status (*run)(Card *card, const Command *command, Response *response);
         /* T=0: what says that data wait for GET RESPONSE, its low byte 0: 61XX, or a SIM's 9FXX. */
         Status more_data;
+        /* Commands may be chained, and an answer that is longer than its Le comes by GET RESPONSE, also in T=1 (ISO/IEC
+         * 7816-4:2020, 5.3.3 and 5.3.4). */
+        bool chains;
 };
 
 /* NULL for none. */
@@ -38,5 +41,11 @@ size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
 
 /* uicc.c, gsm-sim.c, mifare.c, tag.c */
 extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693;
+extern const Family family_desfire;                         /* desfire.c */
+extern const Family family_globalplatform, family_gp_scp02; /* globalplatform.c */
+extern const Family family_openpgp;                         /* openpgp.c */
+extern const Family family_piv;                             /* piv.c */
+extern const Family family_felica;                          /* felica.c */
+extern const Family family_mifare_4k, family_ntag;          /* mifare.c, ntag.c */
 
 #endif

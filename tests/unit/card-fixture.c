@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "key-samples.h"
+
 /* What a record of each type has, and the ID that goes with it. The staff badges have more: staff_fields(). */
 static const struct {
         const char *type, *id, *fields;
@@ -23,14 +25,58 @@ static const struct {
           " \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
         { "ultralight", "T0000017",
           "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\"}" },
+        { "piv", "0123456789ABCDEF0123456789ABCDEF",
+          "{\"guid\": \"00112233445546778899AABBCCDDEEFF\", \"fasc-n\":"
+          " \"D4E739DA739CED39CE739DA1685A1082108CE73984119257FC\", \"expiry\": \"20311231\","
+          " \"name\": \"ANGSTROM ZOE\", \"affiliation\": \"STAFF\", \"printed-expiry\": \"2031DEC31\","
+          " \"card-number\": \"S0000042\", \"issuer\": \"EXAMPLE00000017\","
+          " \"security-mapping\": \"0130000230060330\", \"key\": \"" KEY_RSA_2048 "\","
+          " \"certificate\": \"" CERTIFICATE_RSA_2048 "\", \"card-key\": \"" KEY_P_256
+          "\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
+        { "openpgp", "zoe",
+          "{\"name\": \"ANGSTROM<<ZOE\", \"language\": \"sven\", \"sex\": \"2\","
+          " \"url\": \"https://example.org/zoe.asc\", \"signature-key\": \"" KEY_RSA_2048 "\","
+          " \"signature-fingerprint\": \"000102030405060708090A0B0C0D0E0F10111213\","
+          " \"signature-time\": \"1700000000\", \"decryption-key\": \"" KEY_P_256 "\","
+          " \"decryption-attributes\": \"122A8648CE3D030107\","
+          " \"decryption-fingerprint\": \"202122232425262728292A2B2C2D2E2F30313233\","
+          " \"decryption-time\": \"1700000001\", \"authentication-key\": \"" KEY_P_384 "\","
+          " \"authentication-attributes\": \"132B81040022\","
+          " \"authentication-fingerprint\": \"404142434445464748494A4B4C4D4E4F50515253\","
+          " \"authentication-time\": \"1700000002\", \"pin\": \"8765432\", \"admin-pin\": \"87654321\","
+          " \"reset-code\": \"24681357\"}" },
         { "iso15693", "L0000017",
           "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
+        { "globalplatform", "G0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
+          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
+        { "mifare-classic-4k", "M0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\","
+          " \"image\": \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
+        { "ntag", "N0000017",
+          "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\", \"note\": \"Gate 7\"}" },
+        { "felica", "F0000017",
+          "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"number\": \"S0000042\", \"expiry\": \"2031-12-31\"}" },
+        { "desfire", "D0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
+          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
 };
 
-static const char key_ring[] = "staff-transport: \"3132333435363738\"\n"
-                               "usim-adm: \"3132333435363738\"\n"
-                               "sim-adm: \"3132333435363738\"\n"
-                               "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n";
+static const char key_ring[] =
+        "staff-transport: \"3132333435363738\"\n"
+        "usim-adm: \"3132333435363738\"\n"
+        "sim-adm: \"3132333435363738\"\n"
+        "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n"
+        "openpgp-pin: \"313233343536\"\n"
+        "openpgp-admin-pin: \"3132333435363738\"\n"
+        "ntag-master: \"606162636465666768696A6B6C6D6E6F\"\n"
+        "desfire-master: \"505152535455565758595A5B5C5D5E5F\"\n"
+        "gp-transport: \"404142434445464748494A4B4C4D4E4F\"\n"
+        "gp-master: \"606162636465666768696A6B6C6D6E6F\"\n"
+        "piv-transport: \"010203040506070801020304050607080102030405060708\"\n"
+        "piv-pin: \"313233343536FFFF\"\n"
+        "piv-puk: \"3132333435363738\"\n"
+        "piv-master: \"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F\"\n";
 
 static void must(bool condition, const char *what) {
         if (condition)
@@ -135,6 +181,17 @@ KeyRing *fixture_key_ring(void) {
         return ring;
 }
 
+/* So many bytes of anything. */
+static void set_long(json_t *fields, const char *name, size_t size) {
+        _cleanup_free_ char *digits = malloc(2 * size + 1);
+
+        must(digits, name);
+        for (size_t i = 0; i < 2 * size; i++)
+                digits[i] = "0123456789ABCDEF"[i * 7 % 16];
+        digits[2 * size] = '\0';
+        json_object_set_new(fields, name, json_string(digits));
+}
+
 static json_t *staff_fields(const char *type) {
         json_t *fields;
 
@@ -145,12 +202,7 @@ static json_t *staff_fields(const char *type) {
                 json_object_set_new(fields, "zone", json_string("B2-LAB"));
                 json_object_set_new(fields, "second-zone", json_string("B3"));
         } else {
-                char photo[2 * 700 + 1];
-
-                for (size_t i = 0; i < sizeof(photo) - 1; i++)
-                        photo[i] = "0123456789ABCDEF"[i * 7 % 16];
-                photo[sizeof(photo) - 1] = '\0';
-                json_object_set_new(fields, "photo", json_string(photo));
+                set_long(fields, "photo", 700);
         }
 
         return fields;
@@ -162,6 +214,17 @@ json_t *fixture_fields(const char *type) {
         for (size_t i = 0; i < ELEMENTS(records); i++)
                 if (streq(records[i].type, type))
                         fields = json_loads(records[i].fields, 0, NULL);
+
+        if (streq(type, "piv")) {
+                set_long(fields, "card-certificate", 240);
+                set_long(fields, "security-object", 600);
+                set_long(fields, "chuid-signature", 700);
+        }
+
+        if (streq(type, "openpgp")) {
+                set_long(fields, "certificate", 800);
+                set_long(fields, "signature-certificate", 300);
+        }
 
         return fields ? fields : staff_fields(type);
 }

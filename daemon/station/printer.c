@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What is said to CUPS, and what its answers mean for the person at the printer. */
+#include "station/printer.h"
+
+#include <cups/cups.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/worker.h"
+
+enum { ANSWER_SECONDS = 10 };
+
+struct Printer {
+        Worker *worker;
+};
+
+/* One question to CUPS. */
+typedef struct Question {
+        char *queue;
+        char *name;
+        int pdf; /* -1 */
+        int id;
+        PrinterOrdered ordered;
+        PrinterLooked looked;
+        void *userdata;
+        PrintEnd end;
+        char *trouble;
+        Failure failure;
+} Question;
+
+static Question *question_free(Question *question) {
+        if (!question)
+                return NULL;
+
+        cleanup_close(&question->pdf);
+        failure_done(&question->failure);
+        free(question->queue);
+        free(question->name);
+        free(question->trouble);
+        free(question);
+        return NULL;
+}
+DEFINE_CLEANUP(Question *, question_free)
+
+static Question *question_new(const char *queue, int id, void *userdata) {
+        _cleanup_(question_freep) Question *question = new0(Question, 1);
+
+        if (!question)
+                return NULL;
+
+        question->pdf = -1;
+        question->id = id;
+        question->userdata = userdata;
+        question->queue = strdup(queue);
+        return question->queue ? TAKE_PTR(question) : NULL;
+}
+
+int printer_new(sd_event *event, Printer **ret) {
+        Printer *printer = new0(Printer, 1);
+        int r;
+
+        if (!printer)
+                return -ENOMEM;
+
+        r = worker_new(event, "printer", &printer->worker);
+        if (r < 0) {
+                free(printer);
+                return r;
+        }
+
+        *ret = printer;
+        return 0;
+}
+
+Printer *printer_free(Printer *printer) {
+        if (!printer)
+                return NULL;
+
+        worker_free(printer->worker);
+        free(printer);
+        return NULL;
+}
+
+static http_t *connect_cups(void) {
+        http_t *http = httpConnect2(cupsServer(), ippPort(), NULL, AF_UNSPEC, cupsEncryption(), 1,
+                                    ANSWER_SECONDS * 1000, NULL);
+
+        if (http)
+                httpSetTimeout(http, ANSWER_SECONDS, NULL, NULL);
+        return http;
+}
+
+static void http_done(http_t **http) {
+        if (*http)
+                httpClose(*http);
+}
+
+/* --- an order --- */
+
+/* The number of a job of ours with that name; 0 where there is none. */
+static int find_job(http_t *http, const Question *question) {
+        cups_job_t *jobs = NULL;
+        int count = cupsGetJobs2(http, &jobs, question->queue, 1, CUPS_WHICHJOBS_ALL), id = 0;
+
+        for (int i = 0; i < count && id == 0; i++)
+                if (streq(jobs[i].title, question->name))
+                        id = jobs[i].id;
+
+        cupsFreeJobs(count, jobs);
+        return id;
+}
+
+static bool send_document(http_t *http, const Question *question) {
+        char buffer[65536];
+        ssize_t n;
+
+        if (cupsStartDocument(http, question->queue, question->id, question->name, CUPS_FORMAT_PDF, 1) !=
+            HTTP_STATUS_CONTINUE)
+                return false;
+
+        for (off_t offset = 0; (n = pread(question->pdf, buffer, sizeof(buffer), offset)) > 0; offset += n)
+                if (cupsWriteRequestData(http, buffer, (size_t) n) != HTTP_STATUS_CONTINUE)
+                        return false;
+
+        return n == 0 && cupsFinishDocument(http, question->queue) == IPP_STATUS_OK;
+}
+
+/* The card's size by its self-describing name (PWG 5101.1); nothing is scaled to fit. */
+static int card_options(cups_option_t **ret) {
+        int count = 0;
+
+        count = cupsAddOption("media", "custom_cr80_85.6x53.98mm", count, ret);
+        count = cupsAddOption("sides", "two-sided-long-edge", count, ret);
+        count = cupsAddOption("print-scaling", "none", count, ret);
+        return cupsAddOption("printer-resolution", "300dpi", count, ret);
+}
+
+static void refuse(Question *question) {
+        failure_set(&question->failure, FAILURE_PRINT_FAILED,
+                    "CUPS does not take the card for the printer %s: %s. See lpstat -p %s.", question->queue,
+                    cupsLastErrorString(), question->queue);
+}
+
+static void run_order(void *task) {
+        _cleanup_(http_done) http_t *http = connect_cups();
+        Question *question = task;
+        cups_option_t *options = NULL;
+        int count;
+
+        if (!http) {
+                failure_set(&question->failure, FAILURE_PRINT_FAILED,
+                            "CUPS does not answer: %s. Start it (systemctl start cups).",
+                            cupsLastErrorString());
+                return;
+        }
+
+        question->id = find_job(http, question);
+        if (question->id > 0)
+                return;
+
+        count = card_options(&options);
+        question->id = cupsCreateJob(http, question->queue, question->name, count, options);
+        cupsFreeOptions(count, options);
+        if (question->id <= 0)
+                refuse(question);
+        else if (!send_document(http, question)) {
+                refuse(question);
+                cupsCancelJob2(http, question->queue, question->id, 0);
+        }
+}
+
+static void order_done(void *task) {
+        _cleanup_(question_freep) Question *question = task;
+
+        question->ordered(question->id, &question->failure, question->userdata);
+}
+
+int printer_order(Printer *printer, const char *queue, const char *name, int pdf, PrinterOrdered done,
+                  void *userdata) {
+        _cleanup_(question_freep) Question *question = question_new(queue, 0, userdata);
+
+        if (!question || !(question->name = strdup(name)))
+                return -ENOMEM;
+
+        question->ordered = done;
+        question->pdf = fcntl(pdf, F_DUPFD_CLOEXEC, 3);
+        if (question->pdf < 0)
+                return -errno;
+
+        if (worker_submit(printer->worker, run_order, order_done, question) < 0)
+                return -ENOMEM;
+
+        TAKE_PTR(question);
+        return 0;
+}
+
+/* --- how it is --- */
+
+/* What printers report, by the beginning of the keyword (RFC 8011, 5.4.12; "-error" and the like follow it). */
+static const struct {
+        const char *reason;
+        const char *sentence;
+} reasons[] = {
+        { "media-jam", "A card is jammed in the printer. Open it, take the card out, and close it." },
+        { "media-empty", "The printer has no card. Put the finished card into its feeder." },
+        { "media-needed", "The printer has no card. Put the finished card into its feeder." },
+        { "marker-supply-empty", "The printer's ribbon is used up. Put in a new one." },
+        { "toner-empty", "The printer's ribbon is used up. Put in a new one." },
+        { "cover-open", "The printer's cover is open. Close it." },
+        { "door-open", "The printer's cover is open. Close it." },
+        { "interlock-open", "The printer's cover is open. Close it." },
+        { "offline", "The printer does not answer. Switch it on, and check its cable." },
+        { "timed-out", "The printer does not answer. Switch it on, and check its cable." },
+        { "shutdown", "The printer does not answer. Switch it on, and check its cable." },
+        { "paused", "The printer's queue is stopped. Start it (cupsenable)." },
+};
+
+/* What CUPS's backends say, in the language that they were asked in, while they try to reach a printer. */
+static const char *const silent[] = { "not responding", "unavailable", "become available",
+                                      "Unable to locate" };
+
+static const char *reason_sentence(ipp_attribute_t *attribute) {
+        for (int i = 0; attribute && i < ippGetCount(attribute); i++) {
+                const char *reason = ippGetString(attribute, i, NULL);
+
+                for (size_t k = 0; reason && k < ELEMENTS(reasons); k++)
+                        if (strncmp(reason, reasons[k].reason, strlen(reasons[k].reason)) == 0)
+                                return reasons[k].sentence;
+        }
+
+        return NULL;
+}
+
+static const char *message_sentence(ipp_attribute_t *attribute) {
+        const char *message = attribute ? ippGetString(attribute, 0, NULL) : NULL;
+
+        for (size_t i = 0; message && i < ELEMENTS(silent); i++)
+                if (strstr(message, silent[i]))
+                        return "The printer does not answer. Switch it on, and check its cable.";
+
+        return NULL;
+}
+
+static ipp_t *ask(http_t *http, ipp_op_t operation, const Question *question) {
+        static const char *const wanted[] = { "job-state", "job-printer-state-message",
+                                              "printer-state-reasons" };
+        char uri[1024];
+        ipp_t *request = ippNewRequest(operation);
+
+        httpAssembleURIf(HTTP_URI_CODING_ALL, uri, sizeof(uri), "ipp", NULL, "localhost", 0, "/printers/%s",
+                         question->queue);
+        ippAddString(request, IPP_TAG_OPERATION, IPP_TAG_URI, "printer-uri", NULL, uri);
+        if (operation == IPP_OP_GET_JOB_ATTRIBUTES)
+                ippAddInteger(request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", question->id);
+        ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes", ELEMENTS(wanted),
+                      NULL, wanted);
+        return cupsDoRequest(http, request, "/");
+}
+
+static PrintEnd judge_state(ipp_t *job) {
+        ipp_attribute_t *state = ippFindAttribute(job, "job-state", IPP_TAG_ENUM);
+
+        if (!state)
+                return ippGetStatusCode(job) == IPP_STATUS_ERROR_NOT_FOUND ? PRINT_ENDED : PRINT_UNSEEN;
+
+        switch (ippGetInteger(state, 0)) {
+        case IPP_JSTATE_COMPLETED:
+                return PRINT_OUT;
+        case IPP_JSTATE_CANCELED:
+        case IPP_JSTATE_ABORTED:
+                return PRINT_ENDED;
+        default:
+                return PRINT_OPEN;
+        }
+}
+
+static void run_look(void *task) {
+        _cleanup_(http_done) http_t *http = connect_cups();
+        Question *question = task;
+        const char *trouble = NULL;
+        ipp_t *job = NULL, *printer = NULL;
+
+        question->end = PRINT_UNSEEN;
+        if (http) {
+                job = ask(http, IPP_OP_GET_JOB_ATTRIBUTES, question);
+                printer = ask(http, IPP_OP_GET_PRINTER_ATTRIBUTES, question);
+        }
+
+        if (job)
+                question->end = judge_state(job);
+        if (question->end == PRINT_UNSEEN)
+                trouble = "CUPS does not answer. Start it (systemctl start cups).";
+        else if (question->end == PRINT_OPEN && printer)
+                trouble =
+                        reason_sentence(ippFindAttribute(printer, "printer-state-reasons", IPP_TAG_KEYWORD));
+        if (!trouble && question->end == PRINT_OPEN)
+                trouble = message_sentence(ippFindAttribute(job, "job-printer-state-message", IPP_TAG_TEXT));
+
+        question->trouble = trouble ? strdup(trouble) : NULL;
+        ippDelete(job);
+        ippDelete(printer);
+}
+
+static void look_done(void *task) {
+        _cleanup_(question_freep) Question *question = task;
+
+        question->looked(question->end, question->trouble, question->userdata);
+}
+
+int printer_look(Printer *printer, const char *queue, int id, PrinterLooked done, void *userdata) {
+        _cleanup_(question_freep) Question *question = question_new(queue, id, userdata);
+
+        if (!question)
+                return -ENOMEM;
+
+        question->looked = done;
+        if (worker_submit(printer->worker, run_look, look_done, question) < 0)
+                return -ENOMEM;
+
+        TAKE_PTR(question);
+        return 0;
+}
+
+static void run_cancel(void *task) {
+        _cleanup_(http_done) http_t *http = connect_cups();
+        const Question *question = task;
+
+        if (http)
+                cupsCancelJob2(http, question->queue, question->id, 0);
+}
+
+static void cancel_done(void *task) {
+        question_free(task);
+}
+
+int printer_cancel(Printer *printer, const char *queue, int id) {
+        _cleanup_(question_freep) Question *question = question_new(queue, id, NULL);
+
+        if (!question || worker_submit(printer->worker, run_cancel, cancel_done, question) < 0)
+                return -ENOMEM;
+
+        TAKE_PTR(question);
+        return 0;
+}
