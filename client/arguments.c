@@ -24,6 +24,11 @@ static const struct option long_options[] = {
         { "no-wait", no_argument, NULL, KEY_BITS + 5 },
         { "list", required_argument, NULL, KEY_BITS + 6 },
         { "requested", no_argument, NULL, KEY_BITS + 7 },
+        { "config", required_argument, NULL, KEY_BITS + 8 },
+        { "data", required_argument, NULL, KEY_BITS + 9 },
+        { "card-type", required_argument, NULL, KEY_BITS + 10 },
+        { "reader", required_argument, NULL, KEY_BITS + 11 },
+        { "trace", no_argument, NULL, KEY_BITS + 12 },
         {},
 };
 
@@ -77,6 +82,14 @@ static void take_option(Arguments *arguments, int key, const char *value) {
                 arguments->reason = value;
         else if (bit == OPTION_LIST)
                 arguments->list = value;
+        else if (bit == OPTION_CONFIG)
+                arguments->config = value;
+        else if (bit == OPTION_DATA)
+                arguments->data = value;
+        else if (bit == OPTION_CARD_TYPE)
+                arguments->card_type = value;
+        else if (bit == OPTION_READER)
+                arguments->reader = value;
 }
 
 static int parse_options(int argc, char **argv, Arguments *arguments, char **message) {

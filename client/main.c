@@ -10,7 +10,8 @@
 #define ICREISSUE_VERSION "(unknown version)"
 #endif
 
-#define JOB_OPTIONS (OPTION_REQUEST | OPTION_REASON | OPTION_NO_WAIT)
+#define PLACE_OPTIONS (OPTION_CONFIG | OPTION_DATA)
+#define JOB_OPTIONS   (OPTION_REQUEST | OPTION_REASON | OPTION_NO_WAIT)
 
 /* name, action, words that must and may follow, options, whether it needs no bus, function, usage, summary */
 static const CommandRow commands[] = {
@@ -51,8 +52,8 @@ static const CommandRow commands[] = {
         { "store", "rotate-key", 0, 0, OPTION_NO_WAIT, false, command_store_rotate_key, "[--no-wait]",
           "Seals everything under the newest key" },
         { "types", NULL, 0, 0, 0, false, command_types, "", "The card types and what can be done with them" },
-        { "profile", "check", 1, 1, 0, true, command_profile_check, "FILE",
-          "Explains a card profile, finds its mistakes" },
+        { "profile", "check", 1, 1, PLACE_OPTIONS, true, command_profile_check,
+          "FILE [--config DIR] [--data DIR]", "Explains a card profile, finds its mistakes" },
         { "line", "setup", 2, 2, 0, true, command_line_setup, "NAME HOST[:PORT]",
           "At a branch: makes its key, says what the centre must do" },
         { "line", "status", 0, 0, 0, false, command_line_status, "",

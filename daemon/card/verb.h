@@ -13,6 +13,7 @@ typedef struct Step Step;
 typedef struct StepList {
         Step *steps;
         size_t count;
+        bool broken; /* a step was left out, since it has a mistake that was noted */
 } StepList;
 
 enum {
