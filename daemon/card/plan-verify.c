@@ -66,6 +66,23 @@ static bool was_presented(const Proof *proof, uint64_t secret) {
         return false;
 }
 
+/* A new value that the card refuses was not stored as it was sent. */
+static int complain_changed(const Call *change, int argument, int r, Failure *failure) {
+        const Encoded *value = &change->values[argument];
+        const Step *step = change->step;
+
+        if (failure->kind != FAILURE_VERIFY_FAILED)
+                return r;
+
+        if (value->segment_count > 0)
+                failure_prefix(failure, "The field \"%s\"", value->segments[0].field->name);
+        else
+                failure_prefix(failure, "What %s (%s:%zu) has written", step->verb->name, step->place.file,
+                               step->place.line);
+
+        return r;
+}
+
 /* Presents what the card has by now for the secret that the call presents or changes by that argument. */
 static int present(Proof *proof, const PlanStage *stage, const Call *call, int argument, Failure *failure) {
         const VerbSecret *secret = call->step->verb->secret;
@@ -87,7 +104,7 @@ static int present(Proof *proof, const PlanStage *stage, const Call *call, int a
         r = secret->present(&proof->session, call, argument, bytes_span(&value->data), change != NULL,
                             &result, failure);
         if (r < 0)
-                return r;
+                return change ? complain_changed(change, changed, r, failure) : r;
 
         if (secret->lasts && secret->lasts(call) && proof->presented_count < PRESENTED_MAX)
                 proof->presented[proof->presented_count++] = which;

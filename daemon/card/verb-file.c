@@ -52,11 +52,13 @@ static Command select_command(const Step *step) {
         return command;
 }
 
-/* Whether it selects the same file whatever was selected before, and tells nothing. */
-static bool is_absolute(const Command *command) {
-        return command->le == LE_ABSENT &&
-               (command->p1 == P1_BY_NAME || command->p1 == P1_PATH_FROM_MASTER ||
-                (command->p1 == P1_BY_ID && span_equal(command->data, SPAN_OF_ARRAY(master_file))));
+/* Whether it selects the same file whatever was selected before, and nobody looks at what it tells. */
+static bool is_absolute(const Step *step, const Command *command) {
+        bool looks =
+                step->expect || step->to != KEEP_NOTHING || step->take.tag_count > 0 || step->take.length > 0;
+
+        return !looks && (command->p1 == P1_BY_NAME || command->p1 == P1_PATH_FROM_MASTER ||
+                          (command->p1 == P1_BY_ID && span_equal(command->data, SPAN_OF_ARRAY(master_file))));
 }
 
 /* What was selected last, as one string: P1 and the name or path. */
@@ -91,7 +93,7 @@ int verb_select(Session *session, const Call *call, StepResult *ret, Failure *fa
         if (session->class_byte == CLASS_SIM && !call->step->arguments[SELECT_AID].given)
                 return select_gsm(session, call, ret, failure);
 
-        if (!session->reuse_selection || !is_absolute(&command)) {
+        if (!session->reuse_selection || !is_absolute(call->step, &command)) {
                 bytes_clear(&session->selection);
                 return session_send(session, call->step, command, ret, failure);
         }

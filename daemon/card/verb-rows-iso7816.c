@@ -7,6 +7,8 @@ enum {
         RECORD_MAX = 254,   /* 00 and FF are no record numbers (11.4.1) */
 };
 
+/* How the card is shown a value that it has: by VERIFY, or, what VERIFY does not take, by a change to itself. */
+static const char *const proven_by_choices[] = { "verify", "change", NULL };
 static const char *const fci_choices[] = { "none", "fci", "fcp", NULL };
 
 const Verb verb_rows_iso7816[] = {
@@ -87,12 +89,28 @@ const Verb verb_rows_iso7816[] = {
           .arguments = { [PIN_REFERENCE] = HEX("reference", true, 1, 1),
                          [PIN_PRESENTED] = SECRET("old", false, ROLE_PRESENTED),
                          [PIN_TELLS_TRIES] = BOOLEAN("tells-tries", false, 1),
-                         [PIN_NEW] = SECRET("new", true, ROLE_NEW) },
+                         [PIN_NEW] = SECRET("new", true, ROLE_NEW),
+                         [PIN_PROVEN_BY] = CHOICE("proven-by", false, proven_by_choices) },
           .run = verb_change_reference_data,
           .done = pin_try_new,
-          .can_tell = pin_tells_tries,
+          .can_tell = pin_can_tell,
           .secret = &pin_secret,
           .explanation = "takes a new PIN" },
+        { .name = "reset-retry-counter",
+          .kind = VERB_WRITE,
+          .written = -1,
+          /* without `code`: by what was verified before, such as an administrator's PIN */
+          .arguments = { [PIN_REFERENCE] = HEX("reference", true, 1, 1),
+                         [PIN_PRESENTED] = SECRET("code", false, ROLE_PRESENTED),
+                         [PIN_TELLS_TRIES] = BOOLEAN("tells-tries", false, 1),
+                         [PIN_NEW] = SECRET("new", true, ROLE_NEW),
+                         [PIN_CODE_REFERENCE] = HEX("code-reference", false, 1, 1) },
+          .run = verb_reset_retry_counter,
+          .done = pin_try_new,
+          .can_tell = pin_can_tell,
+          .check = check_reset_retry_counter,
+          .secret = &pin_secret,
+          .explanation = "takes a new PIN, with all its tries, for a code that resets it" },
         { .name = "create-file",
           .kind = VERB_WRITE,
           .flags = VERB_MAKES_CURRENT,

@@ -5,6 +5,7 @@
 static const Verb *const tables[] = {
         verb_rows_iso7816,
         verb_rows_memory,
+        verb_rows_piv,
 };
 
 const Verb *verb_at(size_t n) {

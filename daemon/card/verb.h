@@ -75,8 +75,15 @@ typedef struct Argument {
         Value *value;   /* VALUE, SECRET */
 } Argument;
 
-/* The arguments of verify-pin and change-reference-data. */
-enum PinArgument { PIN_REFERENCE, PIN_PRESENTED, PIN_TELLS_TRIES, PIN_NEW };
+/* The arguments of verify-pin, change-reference-data and reset-retry-counter. */
+enum PinArgument {
+        PIN_REFERENCE,
+        PIN_PRESENTED, /* the old value; of reset-retry-counter, the code */
+        PIN_TELLS_TRIES,
+        PIN_NEW,
+        PIN_PROVEN_BY,
+        PIN_CODE_REFERENCE,
+};
 
 /* A step whose values are encoded: ready to be sent. */
 typedef struct Call {
@@ -169,9 +176,12 @@ extern const VerbSecret pin_secret;
 /* Presents the value that a change may have set already. *ret: it is set. A refusal is not remembered: the value is
  * still to be set. */
 int pin_try_new(Session *session, const Call *change, bool *ret, Failure *failure);
-bool pin_tells_tries(const Step *step);
+/* Whether pin_try_new() works: the card tells its tries, or the value can be changed to itself. */
+bool pin_can_tell(const Step *step);
 int verb_verify_pin(Session *session, const Call *call, StepResult *ret, Failure *failure);
 int verb_change_reference_data(Session *session, const Call *call, StepResult *ret, Failure *failure);
+int verb_reset_retry_counter(Session *session, const Call *call, StepResult *ret, Failure *failure);
+int check_reset_retry_counter(const Step *step, Failure *failure);
 
 /* verb-file.c */
 int verb_select(Session *session, const Call *call, StepResult *ret, Failure *failure);

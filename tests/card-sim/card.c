@@ -100,6 +100,8 @@ size_t card_atr(const Card *card, uint8_t atr[static CARD_ATR_MAX]) {
 }
 
 static Status run(Card *card, const Command *command, Response *response) {
+        if (card->family)
+                return card->family->run(card, command, response);
         for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
                 if (commands[i].instruction != command->instruction)
                         continue;
@@ -172,8 +174,22 @@ static void answer_nothing(Response *response, Status status) {
         response->status = status;
 }
 
+/* The beginning of the answer; the rest waits for GET RESPONSE. */
+static void answer_beginning(Card *card, size_t length, Response *response) {
+        size_t rest = response->length - length;
+
+        card->waiting = malloc(rest);
+        if (!card->waiting)
+                return answer_nothing(response, STATUS_NO_MEMORY);
+        memcpy(card->waiting, response->data + length, rest);
+        card->waiting_length = rest;
+        card->waiting_status = response->status;
+        response->length = length;
+        response->status = more_data(card, rest);
+}
+
 /* T=1: a command without an Le field gets no data (ISO/IEC 7816-4:2020, 5.3.1). */
-static void answer_apdu(const Command *command, Response *response) {
+static void answer_apdu(Card *card, const Command *command, Response *response) {
         if (response->length == 0)
                 return;
         if (command->expected == 0) {
@@ -181,6 +197,8 @@ static void answer_apdu(const Command *command, Response *response) {
                 return;
         }
         if (command->expected < response->length) {
+                if (card->family && card->family->chains)
+                        return answer_beginning(card, command->expected, response);
                 if (!response->part)
                         return answer_nothing(response, wrong_le(response->length));
                 response->length = command->expected;
@@ -196,15 +214,8 @@ static void answer_apdu(const Command *command, Response *response) {
 static void answer_tpdu(Card *card, const Command *command, Response *response) {
         if (response->length == 0)
                 return;
-        if (command->length > 0) {
-                card->waiting = malloc(response->length);
-                if (!card->waiting)
-                        return answer_nothing(response, STATUS_NO_MEMORY);
-                memcpy(card->waiting, response->data, response->length);
-                card->waiting_length = response->length;
-                card->waiting_status = response->status;
-                return answer_nothing(response, more_data(card, card->waiting_length));
-        }
+        if (command->length > 0)
+                return answer_beginning(card, 0, response);
         if (command->expected > response->length || (command->expected < response->length && !response->part))
                 return answer_nothing(response, wrong_le(response->length));
         response->length = command->expected;
@@ -228,7 +239,7 @@ static void get_response(Card *card, const Command *command, Response *response)
 }
 
 void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *response) {
-        bool tpdu = card->manner == MANNER_T0;
+        bool tpdu = card->manner == MANNER_T0, chains;
         Command command;
         int r;
 
@@ -243,17 +254,18 @@ void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *res
         if (response->status != STATUS_OK)
                 return;
 
-        if (tpdu && command.instruction == INSTRUCTION_GET_RESPONSE && !card->terminated)
+        chains = !card->family || card->family->chains;
+        if ((tpdu || (card->family && chains)) && command.instruction == INSTRUCTION_GET_RESPONSE &&
+            !card->terminated)
                 return get_response(card, &command, response);
         waiting_drop(card);
 
-        response->status = card->family ? card->family->run(card, &command, response)
-                                        : run_chained(card, &command, response);
+        response->status = chains ? run_chained(card, &command, response) : run(card, &command, response);
         if ((response->status & 0xFF00) != 0x9000 && (response->status & 0xFF00) != 0x9100 &&
             (response->status & 0xFF00) != 0x6200)
                 return answer_nothing(response, response->status);
         if (tpdu)
                 answer_tpdu(card, &command, response);
         else
-                answer_apdu(&command, response);
+                answer_apdu(card, &command, response);
 }

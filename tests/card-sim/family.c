@@ -9,7 +9,7 @@
 #include "staff.h"
 
 static const Family *const families[] = {
-        &family_usim, &family_sim, &family_mifare, &family_ultralight, &family_iso15693,
+        &family_usim, &family_sim, &family_mifare, &family_ultralight, &family_iso15693, &family_piv,
 };
 
 const Family *family_find(const char *kind) {

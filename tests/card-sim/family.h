@@ -19,6 +19,9 @@ struct Family {
         Status (*run)(Card *card, const Command *command, Response *response);
         /* T=0: what says that data wait for GET RESPONSE, its low byte 0: 61XX, or a SIM's 9FXX. */
         Status more_data;
+        /* Commands may be chained, and an answer that is longer than its Le comes by GET RESPONSE, also in T=1 (ISO/IEC
+         * 7816-4:2020, 5.3.3 and 5.3.4). */
+        bool chains;
 };
 
 /* NULL for none. */
@@ -36,7 +39,7 @@ int family_card(const Family *family, Manner manner, Card **ret);
 size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
                   uint8_t atr[static CARD_ATR_MAX]);
 
-/* uicc.c, gsm-sim.c, mifare.c, tag.c */
-extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693;
+/* uicc.c, gsm-sim.c, mifare.c, tag.c, piv.c */
+extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693, family_piv;
 
 #endif

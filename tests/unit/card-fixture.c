@@ -23,14 +23,25 @@ static const struct {
           " \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
         { "ultralight", "T0000017",
           "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\"}" },
+        { "piv", "0123456789ABCDEF0123456789ABCDEF",
+          "{\"guid\": \"00112233445546778899AABBCCDDEEFF\", \"fasc-n\":"
+          " \"D4E739DA739CED39CE739DA1685A1082108CE73984119257FC\", \"expiry\": \"20311231\","
+          " \"name\": \"ANGSTROM ZOE\", \"affiliation\": \"STAFF\", \"printed-expiry\": \"2031DEC31\","
+          " \"card-number\": \"S0000042\", \"issuer\": \"EXAMPLE00000017\","
+          " \"security-mapping\": \"0130000230060330\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
         { "iso15693", "L0000017",
           "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
 };
 
-static const char key_ring[] = "staff-transport: \"3132333435363738\"\n"
-                               "usim-adm: \"3132333435363738\"\n"
-                               "sim-adm: \"3132333435363738\"\n"
-                               "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n";
+static const char key_ring[] =
+        "staff-transport: \"3132333435363738\"\n"
+        "usim-adm: \"3132333435363738\"\n"
+        "sim-adm: \"3132333435363738\"\n"
+        "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n"
+        "piv-transport: \"010203040506070801020304050607080102030405060708\"\n"
+        "piv-pin: \"313233343536FFFF\"\n"
+        "piv-puk: \"3132333435363738\"\n"
+        "piv-master: \"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F\"\n";
 
 static void must(bool condition, const char *what) {
         if (condition)
@@ -135,6 +146,17 @@ KeyRing *fixture_key_ring(void) {
         return ring;
 }
 
+/* So many bytes of anything. */
+static void set_long(json_t *fields, const char *name, size_t size) {
+        _cleanup_free_ char *digits = malloc(2 * size + 1);
+
+        must(digits, name);
+        for (size_t i = 0; i < 2 * size; i++)
+                digits[i] = "0123456789ABCDEF"[i * 7 % 16];
+        digits[2 * size] = '\0';
+        json_object_set_new(fields, name, json_string(digits));
+}
+
 static json_t *staff_fields(const char *type) {
         json_t *fields;
 
@@ -145,12 +167,7 @@ static json_t *staff_fields(const char *type) {
                 json_object_set_new(fields, "zone", json_string("B2-LAB"));
                 json_object_set_new(fields, "second-zone", json_string("B3"));
         } else {
-                char photo[2 * 700 + 1];
-
-                for (size_t i = 0; i < sizeof(photo) - 1; i++)
-                        photo[i] = "0123456789ABCDEF"[i * 7 % 16];
-                photo[sizeof(photo) - 1] = '\0';
-                json_object_set_new(fields, "photo", json_string(photo));
+                set_long(fields, "photo", 700);
         }
 
         return fields;
@@ -162,6 +179,13 @@ json_t *fixture_fields(const char *type) {
         for (size_t i = 0; i < ELEMENTS(records); i++)
                 if (streq(records[i].type, type))
                         fields = json_loads(records[i].fields, 0, NULL);
+
+        if (streq(type, "piv")) {
+                set_long(fields, "certificate", 900);
+                set_long(fields, "card-certificate", 240);
+                set_long(fields, "security-object", 600);
+                set_long(fields, "chuid-signature", 700);
+        }
 
         return fields ? fields : staff_fields(type);
 }

@@ -7,11 +7,18 @@
 
 enum { FLIPS_MAX = 8 };
 
+#define PIV_KEYS \
+        "piv-pin: \"313233343536FFFF\"\npiv-puk: \"3132333435363738\"\n" \
+        "piv-master: \"404142434445464748494A4B4C4D4E4F505152535455565758595A5B5C5D5E5F\"\n"
+
 typedef struct Family {
         const char *type;
         bool t0, t1;                   /* the levels of the readers that there are for it: TPDU, APDU */
         const char *compared, *proven; /* fields, with blanks between them; proven: not verifiable */
-        const char *key;               /* of the key ring, shown to a blank; or NULL */
+        const char *used;              /* fields that are proven by use */
+        const char *key;               /* a key ring with a wrong key that is shown to a blank; or NULL */
+        uint8_t shown; /* by that instruction, in so many commands with data; 0: VERIFY, in one */
+        unsigned shown_times;
         struct {
                 uint16_t id;
                 size_t offset;
@@ -25,7 +32,7 @@ static const Family families[] = {
           .t1 = true,
           .compared = "id imsi acc spn",
           .proven = "ki opc",
-          .key = "usim-adm",
+          .key = "usim-adm: \"3030303030303030\"\n",
           .flips = { { 0x2FE2, 3, "\"id\"" },
                      { 0x6F07, 5, "\"imsi\"" },
                      { 0x6F78, 1, "\"acc\"" },
@@ -34,7 +41,7 @@ static const Family families[] = {
           .t0 = true,
           .compared = "id acc spn",
           .proven = "ki",
-          .key = "sim-adm",
+          .key = "sim-adm: \"3030303030303030\"\n",
           .flips = { { 0x6F07, 5, "\"id\"" }, { 0x6F78, 1, "\"acc\"" }, { 0x6F46, 2, "\"spn\"" } } },
         { .type = "mifare-classic",
           .t1 = true,
@@ -51,6 +58,24 @@ static const Family families[] = {
           .t1 = true,
           .compared = "id title checked",
           .flips = { { 1, 3, "\"id\"" }, { 2, 0, "\"title\"" }, { 20, 2, "\"checked\"" } } },
+        { .type = "piv",
+          .t0 = true,
+          .t1 = true,
+          .compared =
+                  "id guid fasc-n expiry chuid-signature name affiliation printed-expiry card-number issuer"
+                  " certificate card-certificate security-mapping security-object",
+          .used = "pin puk",
+          .key = "piv-transport: \"303030303030303031313131313131313232323232323232\"\n" PIV_KEYS,
+          .shown = 0x87,
+          .shown_times = 2,
+          .flips = { { 0xC102, 70, "\"id\"" },
+                     { 0xC102, 2, "\"fasc-n\"" },
+                     { 0xC105, 500, "\"certificate\"" },
+                     { 0xC109, 3, "\"name\"" },
+                     { 0xC106, 300, "\"security-object\"" },
+                     { 0x80, 2, "\"pin\"" },
+                     { 0x81, 7, "\"puk\"" },
+                     { 0x9B, 31, "piv-change-key" } } },
 };
 
 static void expect_results(const json_t *report, const char *fields, const char *result) {
@@ -73,6 +98,7 @@ static void issue_whole(const Family *family, bool t0) {
         ck_assert_msg(r == 0, "%s: %s", family->type, failure_message(&failure));
         expect_results(report, family->compared, "compared");
         expect_results(report, family->proven, "not verifiable");
+        expect_results(report, family->used, "used");
         expect_issued(&desk);
         json_decref(report);
         desk_close(&desk);
@@ -114,7 +140,8 @@ START_TEST(a_wrong_key_is_shown_once_and_never_again)
 {
         const Family *family = &families[_i];
         _cleanup_failure_ Failure first = {}, second = {};
-        char *directory = fixture_directory(), ring[128];
+        char *directory = fixture_directory();
+        uint8_t instruction = family->shown ? family->shown : 0x20;
         json_t *report = NULL;
         unsigned shown;
         Desk desk;
@@ -125,8 +152,7 @@ START_TEST(a_wrong_key_is_shown_once_and_never_again)
         }
 
         desk_open(&desk, family->type, true);
-        snprintf(ring, sizeof(ring), "%s: \"3030303030303030\"\n", family->key);
-        fixture_write(directory, "key-ring.yaml", ring);
+        fixture_write(directory, "key-ring.yaml", family->key);
         key_ring_unref(desk.keys);
         ck_assert_int_eq(key_ring_load(directory, &desk.keys, NULL), 0);
         desk_new_plan(&desk);
@@ -135,14 +161,14 @@ START_TEST(a_wrong_key_is_shown_once_and_never_again)
         ck_assert_int_eq(first.kind, FAILURE_WRITE_FAILED);
         ck_assert_msg(strstr(first.message, "refuses the value"), "%s", first.message);
         ck_assert(!desk.context.touched);
-        shown = sim_card_instruction_count(desk.sim, 0x20);
-        ck_assert_uint_eq(shown, 1);
+        shown = sim_card_instruction_count(desk.sim, instruction);
+        ck_assert_uint_eq(shown, family->shown ? family->shown_times : 1);
 
         sim_card_reset(desk.sim);
         desk_new_plan(&desk);
         ck_assert_int_lt(desk_issue(&desk, true, &report, &second), 0);
         ck_assert_msg(strstr(second.message, "has refused the value"), "%s", second.message);
-        ck_assert_uint_eq(sim_card_instruction_count(desk.sim, 0x20), shown);
+        ck_assert_uint_eq(sim_card_instruction_count(desk.sim, instruction), shown);
         fixture_directory_remove(directory);
         desk_close(&desk);
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The verbs of PIV cards (NIST SP 800-73-4, part 2). */
+#include "card/verb-piv.h"
+#include "card/verb-rows.h"
+
+enum {
+        PIV_KEY_MIN = 16,
+        PIV_KEY_MAX = 32,
+};
+
+#define PIV_KEY_ARGUMENT(name, role) \
+        { name, ARGUMENT_SECRET, true, PIV_KEY_MIN, PIV_KEY_MAX, NULL, role }
+
+/* mutual: the card proves the key too; external: to the card alone, by its challenge */
+static const char *const manners[] = { "mutual", "external", NULL };
+
+const Verb verb_rows_piv[] = {
+        { .name = "piv-get-data",
+          .kind = VERB_READ,
+          .written = -1,
+          .arguments = { HEX("object", true, 1, 3) },
+          .run = verb_piv_get_data,
+          .sees = sees_piv_data,
+          .explanation = "tells a PIV data object, in its tag 53" },
+        { .name = "piv-put-data",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE,
+          .written = 1,
+          .arguments = { HEX("object", true, 1, 3), VALUE("data", true, 32000) },
+          .run = verb_piv_put_data,
+          .read_back = back_piv_put_data,
+          .explanation = "stores a PIV data object, the data put into its tag 53" },
+        { .name = "piv-authenticate",
+          .kind = VERB_AUTHENTICATE,
+          .written = -1,
+          .arguments = { [PIV_ALGORITHM] = CHOICE("algorithm", true, piv_algorithm_names),
+                         [PIV_KEY] = PIV_KEY_ARGUMENT("key", ROLE_PRESENTED),
+                         [PIV_MANNER] = CHOICE("manner", false, manners) },
+          .run = verb_piv_authenticate,
+          .check_call = check_piv_key,
+          .secret = &piv_secret,
+          .explanation = "is shown that its PIV management key is known, and shows the same" },
+        { .name = "piv-change-key",
+          .kind = VERB_WRITE,
+          .written = -1,
+          .arguments = { [PIV_ALGORITHM] = CHOICE("algorithm", true, piv_algorithm_names),
+                         [PIV_KEY] = PIV_KEY_ARGUMENT("new", ROLE_NEW),
+                         [PIV_COMMAND] = HEX("command", false, 4, 4) },
+          .run = verb_piv_change_key,
+          .check_call = check_piv_key,
+          .done = done_piv_change_key,
+          .secret = &piv_secret,
+          .explanation = "takes a new PIV management key" },
+        {},
+};
