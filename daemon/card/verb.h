@@ -138,6 +138,12 @@ struct Verb {
         bool (*sees)(const Call *read, const Call *write);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
+        /* For icreissue-profile(5), which is made from the rows. What its arguments mean, where that needs saying: after
+         * the explanation, without a full stop; NULL where it does not. */
+        const char *details;
+        /* Steps as they stand in a profile, with every argument in one of them. Of fields there are id, holder, number,
+         * image, pin and access-key (tests/unit/test-profile-manual.c). */
+        const char *example;
 };
 
 /* The row of that name, or NULL. */
