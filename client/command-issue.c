@@ -4,13 +4,18 @@
 #include "client/issue-list.h"
 #include "client/job-start.h"
 
-/* --request with its --reason, as options of the call. */
-static int append_request(sd_bus_message *call, const Arguments *arguments) {
-        if (!arguments_given(arguments, OPTION_REQUEST))
-                return sd_bus_message_append(call, "a{sv}", 0);
+/* --request with its --reason, and --card-type, as options of the call. */
+static int append_options(sd_bus_message *call, const Arguments *arguments) {
+        int r;
 
-        return sd_bus_message_append(call, "a{sv}", 2, "request", "b", true, "reason", "s",
-                                     arguments->reason);
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && arguments_given(arguments, OPTION_REQUEST))
+                r = sd_bus_message_append(call, "{sv}{sv}", "request", "b", true, "reason", "s",
+                                          arguments->reason);
+        if (r >= 0 && arguments->card_type)
+                r = sd_bus_message_append(call, "{sv}", "card-type", "s", arguments->card_type);
+
+        return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
 /* --request and --reason belong together. */
@@ -36,7 +41,7 @@ int command_reissue(Client *client, const Arguments *arguments) {
         r = sd_bus_message_append(call, "ss", arguments_word(arguments, 0, ""),
                                   arguments_word(arguments, 1, ""));
         if (r >= 0)
-                r = append_request(call, arguments);
+                r = append_options(call, arguments);
 
         return job_start(client, call, r, stdout, NULL);
 }
@@ -59,7 +64,7 @@ static int issue_one(Client *client, const Arguments *arguments) {
         r = sd_bus_message_append(call, "sss", arguments->words[0], arguments->words[1],
                                   arguments_word(arguments, 2, ""));
         if (r >= 0)
-                r = append_request(call, arguments);
+                r = append_options(call, arguments);
 
         return job_start(client, call, r, stdout, NULL);
 }
@@ -115,7 +120,7 @@ static int issue_batch(Client *client, const Arguments *arguments) {
         int status, r;
 
         if (arguments->word_count > 1 || (requested && arguments->list) || arguments->reason ||
-            arguments_given(arguments, OPTION_REQUEST))
+            arguments->card_type || arguments_given(arguments, OPTION_REQUEST))
                 return client_fail(
                         client, STATUS_USAGE,
                         "A batch is \"issue --list FILE [TARGET]\" or \"issue --requested [TARGET]\".");

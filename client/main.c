@@ -11,7 +11,7 @@
 #endif
 
 #define PLACE_OPTIONS (OPTION_CONFIG | OPTION_DATA)
-#define JOB_OPTIONS   (OPTION_REQUEST | OPTION_REASON | OPTION_NO_WAIT)
+#define JOB_OPTIONS   (OPTION_REQUEST | OPTION_REASON | OPTION_CARD_TYPE | OPTION_NO_WAIT)
 
 /* name, action, words that must and may follow, options, whether it needs no bus, function, usage, summary */
 static const CommandRow commands[] = {
@@ -34,9 +34,10 @@ static const CommandRow commands[] = {
           "Requests a reissue" },
         { "withdraw", NULL, 2, 2, 0, false, command_withdraw, "TYPE ID", "Withdraws a request" },
         { "reissue", NULL, 0, 2, JOB_OPTIONS, false, command_reissue,
-          "[SOURCE [TARGET]] [--request --reason REASON] [--no-wait]", "Reissues the card in a reader" },
+          "[SOURCE [TARGET]] [--card-type TYPE] [--request --reason REASON] [--no-wait]",
+          "Reissues the card in a reader" },
         { "issue", NULL, 0, 3, JOB_OPTIONS | OPTION_LIST | OPTION_REQUESTED, false, command_issue,
-          "TYPE ID [TARGET] [--request --reason REASON] | --list FILE|- [TARGET] | --requested [TARGET] [--no-wait]",
+          "TYPE ID [TARGET] [--card-type TYPE] [--request --reason REASON] | --list FILE|- [TARGET] | --requested [TARGET] [--no-wait]",
           "Issues cards from records" },
         { "jobs", NULL, 0, 0, 0, false, command_jobs, "", "Open and lately finished jobs" },
         { "job", "show", 1, 1, 0, false, command_job_show, "JOB", "A job and what was compared" },

@@ -34,6 +34,7 @@ int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure
         const Option options[] = {
                 { "request", 'b', &request.request },
                 { "reason", 's', &request.reason },
+                { "card-type", 's', &request.card_type },
         };
         int r;
 
@@ -60,6 +61,7 @@ int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *fa
         const Option options[] = {
                 { "request", 'b', &request.request },
                 { "reason", 's', &request.reason },
+                { "card-type", 's', &request.card_type },
         };
         int r;
 

@@ -73,6 +73,7 @@ typedef struct ReissueRequest {
         const char *target; /* reader; "" means any target reader; the same as source means swap when asked */
         bool request;       /* rewrite the flag first where it says "issued" */
         const char *reason; /* of that request; "" otherwise */
+        const char *card_type; /* of the new card; "" or NULL: the record's */
         uid_t owner;
 } ReissueRequest;
 
@@ -87,6 +88,7 @@ typedef struct IssueRequest {
         const char *target;
         bool request;
         const char *reason;
+        const char *card_type; /* as of a ReissueRequest */
         uid_t owner;
 } IssueRequest;
 int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer done, void *userdata,

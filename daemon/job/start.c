@@ -81,7 +81,9 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
 
         job->state = JOB_WAITING_FOR_CARD;
         job->request = request->request;
-        r = job_set_target(job, request->target, failure);
+        r = card_type_choose(job, request->card_type, failure);
+        if (r >= 0)
+                r = job_set_target(job, request->target, failure);
         if (r < 0)
                 return r;
 
@@ -119,6 +121,7 @@ static void check_issuable(const Job *job, const Record *record, Failure *failur
 static void on_issue_record(const Record *record, const Failure *failure, void *userdata) {
         _cleanup_free_ IssueStart *start = userdata;
         _cleanup_(job_freep) Job *job = start->job;
+        _cleanup_json_ json_t *fields = NULL;
         _cleanup_failure_ Failure reason = {};
         int r;
 
@@ -131,7 +134,7 @@ static void on_issue_record(const Record *record, const Failure *failure, void *
         check_issuable(job, record, &reason);
         r = failure_errno(reason.kind);
         if (r >= 0 && record->fields) /* else they come with the extraction */
-                r = enrolment_check(record, job->engine->parts.catalogue, &reason);
+                r = card_type_take_fields(job, record, &fields, &reason);
         if (r >= 0)
                 r = job_begin(TAKE_PTR(job), start->done, start->userdata, NULL, &reason);
         if (r < 0)
@@ -159,7 +162,9 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
 
         job->state = JOB_WAITING_FOR_BLANK;
         job->request = request->request;
-        r = job_set_target(job, request->target, failure);
+        r = card_type_choose(job, request->card_type, failure);
+        if (r >= 0)
+                r = job_set_target(job, request->target, failure);
         if (r < 0)
                 return r;
 
