@@ -4,7 +4,9 @@
 #include <pwd.h>
 #include <stdio.h>
 
+#include "client/bus-json.h"
 #include "client/commands.h"
+#include "client/job-view.h"
 #include "client/program.h"
 
 #define LINE_GROUP "icreissue-line"
@@ -158,4 +160,77 @@ int command_branch_remove(Client *client, const Arguments *arguments) {
                         "icreissuectl reload, which closes its connection. userdel icreissue-%s removes the account.\n",
                         name);
         return STATUS_DONE;
+}
+
+/* --- branch list --- */
+
+/* "3 of 20", or as many where there is no limit. */
+static json_t *today_text(const json_t *branch) {
+        json_int_t today = json_integer_value(json_object_get(branch, "today"));
+        json_int_t limit = json_integer_value(json_object_get(branch, "cards-per-day"));
+
+        return limit > 0 ? json_sprintf("%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT, today, limit)
+                         : json_sprintf("%" JSON_INTEGER_FORMAT, today);
+}
+
+static json_t *connected_text(const json_t *branch) {
+        const char *since = job_text(branch, "since");
+
+        if (!json_is_true(json_object_get(branch, "account-exists")))
+                return json_string("no: there is no such account");
+        if (*since == '\0')
+                return json_string("not yet");
+
+        return json_sprintf("%s since %s", json_is_true(json_object_get(branch, "connected")) ? "yes" : "no",
+                            since);
+}
+
+static int add_row(json_t *rows, const json_t *branch) {
+        json_t *row = json_copy((json_t *) branch);
+
+        if (json_object_set_new(row, "today", today_text(branch)) < 0 ||
+            json_object_set_new(row, "connected", connected_text(branch)) < 0) {
+                json_decref(row);
+                return -ENOMEM;
+        }
+
+        return json_array_append_new(rows, row) < 0 ? -ENOMEM : 0;
+}
+
+static int print_branches(const Client *client, const json_t *branches) {
+        static const Column columns[] = {
+                { "BRANCH", "name", false, false },        { "ACCOUNT", "account", false, false },
+                { "CONNECTED", "connected", false, true }, { "TODAY", "today", true, false },
+                { "OPEN", "open", true, false },           { "WAITING FOR YOU", "kept", true, false },
+        };
+        _cleanup_json_ json_t *rows = json_array();
+        const json_t *branch;
+        size_t i;
+
+        json_array_foreach(branches, i, branch) {
+                if (add_row(rows, branch) < 0)
+                        return client_fail_errno(client, -ENOMEM, "The branches");
+        }
+
+        return client_print_rows(client, columns, ELEMENTS(columns), rows,
+                                 "No branches: icreissuectl branch add lets one in.");
+}
+
+int command_branch_list(Client *client, const Arguments *arguments) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_json_ json_t *branches = NULL;
+        int status, r;
+
+        status = client_call(client, &reply, "ListBranches", "");
+        if (status != STATUS_DONE)
+                return status;
+
+        r = bus_json_read(reply, &branches);
+        if (r < 0)
+                return client_fail_errno(client, r, "The service's answer");
+        if (!arguments->json)
+                return print_branches(client, branches);
+
+        r = output_json(stdout, branches);
+        return r < 0 ? client_fail_errno(client, r, "Standard output") : STATUS_DONE;
 }

@@ -42,6 +42,7 @@ int command_store_rotate_key(Client *client, const Arguments *arguments);
 
 int command_line_setup(Client *client, const Arguments *arguments);
 int command_line_status(Client *client, const Arguments *arguments);
+int command_branch_list(Client *client, const Arguments *arguments);
 int command_branch_add(Client *client, const Arguments *arguments);
 int command_branch_remove(Client *client, const Arguments *arguments);
 

@@ -64,6 +64,8 @@ static const CommandRow commands[] = {
           "At a branch: makes its key, says what the centre must do" },
         { "line", "status", 0, 0, 0, false, command_line_status, "",
           "Whether the centre answers, what waits for it" },
+        { "branch", "list", 0, 0, 0, false, command_branch_list, "",
+          "At a centre: its branches, what they have open" },
         { "branch", "add", 2, 4, 0, true, command_branch_add, "NAME KEY",
           "At a centre: lets a branch's key in" },
         { "branch", "remove", 1, 1, 0, true, command_branch_remove, "NAME",

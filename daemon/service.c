@@ -161,6 +161,7 @@ static int service_open_server(Service *service, Failure *failure) {
                 .handlers = job_engine_centre_handlers(),
                 .userdata = service->engine,
         };
+        int r;
 
         centre_observe(service->centre, on_line_changed, service);
         if (service->role != ROLE_CENTRE)
@@ -172,7 +173,9 @@ static int service_open_server(Service *service, Failure *failure) {
         }
 
         options.socket = socket;
-        return centre_server_new(&options, &service->server, failure);
+        r = centre_server_new(&options, &service->server, failure);
+        service->parts.server = service->server;
+        return r;
 }
 
 static int service_open_files(Service *service, Failure *failure) {

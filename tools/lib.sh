@@ -11,12 +11,14 @@ jobs_at_once=$(nproc)
 
 # Debian 12's names. What each is for stands in README.md.
 packages_build=(autoconf automake gcc libc6-dev libgdbm-dev libjansson-dev libpcsclite-dev libsmartcols-dev libssl-dev
-        libsystemd-dev libudev-dev libxxhash-dev libyaml-dev make pkg-config)
+        libsystemd-dev libudev-dev libxxhash-dev libyaml-dev libzip-dev make pkg-config)
 packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pycryptodome systemd util-linux
         vsmartcard-vpcd vsmartcard-vpicc)
 packages_bench=(check liblmdb-dev libsqlite3-dev)
-packages_check=(check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev openssh-client
-        libxml2-utils llvm-14 man-db valgrind)
+packages_check=(check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db valgrind)
+# openssh-server is unpacked and not installed (unpack_sshd): installed, it would start a server and let it start at boot.
+# These are the libraries of its that a minimal system may lack, and what tests/bus/test-line-ssh needs besides.
+packages_ssh=(libgssapi-krb5-2 libpam0g libwrap0 openssh-client passwd)
 
 say() { printf '%s\n' "$*"; }
 heading() { printf '\n== %s\n' "$*"; }
@@ -51,6 +53,26 @@ install_packages() {
                                "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
                 tail -n 30 "$log" >&2
                 complain "apt-get failed; all it said is in $log"
+                return 1
+        fi
+}
+
+# unpack_sshd: sets `sshd` to the machine's own sshd, or to one that is unpacked below build/. Nothing of that one is ever
+# started but by the test that names it. "" where it cannot be had.
+unpack_sshd() {
+        local folder=$build_root/openssh-server log=$build_root/packages.log
+        sshd=/usr/sbin/sshd
+        [ ! -x "$sshd" ] || return 0
+        sshd=$folder/usr/sbin/sshd
+        [ ! -x "$sshd" ] || return 0
+        mkdir -p "$folder"
+        say "Unpacking openssh-server"
+        if ! (cd "$folder" && { apt-get download openssh-server ||
+                { as_root apt-get update && apt-get download openssh-server; }; } &&
+                dpkg -x openssh-server_*.deb .) >"$log" 2>&1 </dev/null; then
+                sshd=
+                tail -n 30 "$log" >&2
+                complain "openssh-server cannot be unpacked; all that was said is in $log"
                 return 1
         fi
 }

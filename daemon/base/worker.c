@@ -3,9 +3,10 @@
 #include "base/worker.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+
+#include "base/signals.h"
 
 typedef struct Item {
         struct Item *next;
@@ -122,12 +123,10 @@ static int on_results(sd_event_source *source _unused_, int descriptor, uint32_t
 }
 
 static int worker_start_thread(Worker *worker, const char *name) {
-        sigset_t all, before;
+        sigset_t before;
         int r;
 
-        /* Signals are the main thread's: it reads them from the event loop. */
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        signals_block(&before);
         r = pthread_create(&worker->thread, NULL, worker_thread, worker);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r != 0)

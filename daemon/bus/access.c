@@ -206,6 +206,7 @@ static const struct {
         { API_NAME, "StartBatch", ACTION_REISSUE, details_batch },
         { API_NAME, "ListCardTypes", NULL, NULL },
         { API_NAME, "CheckLine", ACTION_READ_CARD, NULL },
+        { API_NAME, "ListBranches", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "Reload", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "CheckStore", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "BackupStore", ACTION_MANAGE_SERVICE, NULL },

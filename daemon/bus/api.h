@@ -12,6 +12,7 @@
 #include "card/readers.h"
 #include "file/issuance-file.h"
 #include "job/job-engine.h"
+#include "line/centre-server.h"
 
 #define API_NAME "org.example.ICReissue"
 
@@ -30,6 +31,7 @@ typedef struct ApiParts {
         IssuanceFile *issuance; /* role branch: empty, and the records are elsewhere */
         Centre *centre;
         JobEngine *engine;
+        const CentreServer *server; /* role centre; elsewhere NULL */
 
         /* Reload: reads configuration, keys and profiles anew; `done` is called once, at once or later. A failure has
          * changed nothing. */

@@ -29,4 +29,8 @@ int method_check_store(sd_bus_message *message, void *userdata, sd_bus_error *er
 int method_backup_store(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_rotate_key(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
+/* line-methods.c */
+int method_check_line(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_list_branches(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
 #endif

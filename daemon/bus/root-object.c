@@ -8,7 +8,7 @@
 #include "bus/reply.h"
 
 /* Goes up with each addition to the interfaces; nothing is ever changed or removed. */
-enum { API_VERSION = 3 };
+enum { API_VERSION = 4 };
 
 void root_object_card_inserted(Api *api, const char *reader_path, const char *type) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardInserted", "os", reader_path, type);
@@ -142,33 +142,6 @@ static int method_reload(sd_bus_message *message, void *userdata, sd_bus_error *
         return 1;
 }
 
-static void on_checked(uint64_t usec, const Failure *failure, void *userdata) {
-        _cleanup_(reply_freep) Reply *reply = userdata;
-
-        reply_end(reply, failure_is_set(failure)
-                                 ? reply_failure(reply, failure)
-                                 : sd_bus_reply_method_return(reply->message, "st",
-                                                              reply->api->parts->centre_name, usec));
-}
-
-static int method_check_line(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const Published *published = userdata;
-        Api *api = published->api;
-        _cleanup_(reply_freep) Reply *reply = NULL;
-        _cleanup_failure_ Failure failure = {};
-        int r;
-
-        r = reply_new(api, message, &reply);
-        if (r < 0)
-                return r;
-
-        r = centre_check(api->parts->centre, on_checked, reply);
-        if (r == -EOPNOTSUPP)
-                r = failure_set(&failure, FAILURE_INVALID_ARGS,
-                                "This station is no branch: it has no line to a centre.");
-        return reply_expect(&reply, r, &failure, error);
-}
-
 static const sd_bus_vtable root_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("ReadCard", SD_BUS_ARGS("s", reader), SD_BUS_RESULT("s", type, "s", id),
@@ -206,6 +179,8 @@ static const sd_bus_vtable root_vtable[] = {
                                 method_list_card_types, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CheckLine", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", centre, "t", microseconds),
                                 method_check_line, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListBranches", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", branches),
+                                method_list_branches, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
 

@@ -5,12 +5,13 @@
 #include "card/profile.h"
 
 void call_done(Call *call) {
-        CallList done_if = { call->done_if, call->done_if_count };
+        CallList done_if = { call->done_if, call->done_if_count }, shown = { call->shown, call->shown_count };
 
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
                 encoded_done(&call->values[i]);
 
         calls_done(&done_if);
+        calls_done(&shown);
 }
 
 void calls_done(CallList *list) {
@@ -125,9 +126,13 @@ int steps_walk(const StepList *list, const ValueContext *context, StepEach each,
 int call_argument_for(const Call *call, ArgumentRole role, uint64_t secret) {
         const Step *step = call->step;
 
-        for (int i = step_argument(step, role, 0); i >= 0; i = step_argument(step, role, i + 1))
-                if (step->verb->secret->which(call, i) == secret)
+        for (int i = step_argument(step, role, 0); i >= 0; i = step_argument(step, role, i + 1)) {
+                const VerbSecret *verb = step->verb->secret;
+
+                if (role == ROLE_NEW && verb->changes ? verb->changes(call, i, secret)
+                                                      : verb->which(call, i) == secret)
                         return i;
+        }
 
         return -1;
 }
@@ -173,6 +178,11 @@ static bool step_has_key(const Step *step) {
         return false;
 }
 
+/* What stands for a key or a field while a profile is tried out is not looked into. */
+static bool may_check(const Step *step, const ValueContext *context) {
+        return !context->proving || (!step_has_key(step) && !(step->verb->flags & VERB_READS_VALUES));
+}
+
 static void note_turns(const ValueContext *context, Call *call) {
         size_t depth = 0;
 
@@ -183,7 +193,7 @@ static void note_turns(const ValueContext *context, Call *call) {
 }
 
 int call_encode(const Step *step, const ValueContext *context, Call *ret, Failure *failure) {
-        CallList done_if = {};
+        CallList done_if = {}, shown = {};
         int r = 0;
 
         ret->step = step;
@@ -200,7 +210,13 @@ int call_encode(const Step *step, const ValueContext *context, Call *ret, Failur
         r = calls_encode(&step->done_if, context, &done_if, failure);
         ret->done_if = done_if.calls;
         ret->done_if_count = done_if.count;
-        if (r < 0 || !step->verb->check_call || (context->proving && step_has_key(step)))
+        if (r < 0)
+                return r;
+
+        r = calls_encode(&step->shown, context, &shown, failure);
+        ret->shown = shown.calls;
+        ret->shown_count = shown.count;
+        if (r < 0 || !step->verb->check_call || !may_check(step, context))
                 return r;
 
         return step->verb->check_call(ret, failure);

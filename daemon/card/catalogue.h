@@ -42,6 +42,11 @@ const char *const *profile_abilities(const Profile *profile);
 bool profile_field_is_secret(const Profile *profile, const char *name);
 bool profile_field_is_indexed(const Profile *profile, const char *name);
 
+/* Whether making a card needs that field of the record: a step of `issue`, `verify` or `discard` names it. What is not
+ * needed does not leave the issuance file; whatever else is to make a card from the record one day (a design that prints
+ * a field) is to count here. False for an unknown name. */
+bool profile_field_is_needed(const Profile *profile, const char *name);
+
 /* The number of fields of the profile, and the n-th one's name. Borrowed. */
 size_t profile_field_count(const Profile *profile);
 const char *profile_field_name(const Profile *profile, size_t n);
@@ -51,5 +56,8 @@ const char *profile_field_name(const Profile *profile, size_t n);
  * length, text that its encoding cannot carry, failed check. INVALID_ARGS names the field and what it must be,
  * never its value. */
 int profile_check_fields(const Profile *profile, const char *id, const json_t *fields, Failure *failure);
+
+/* The same of what was extracted for one card: fields that making it does not need may be missing. */
+int profile_check_extracted(const Profile *profile, const char *id, const json_t *fields, Failure *failure);
 
 #endif

@@ -406,14 +406,25 @@ static int check_field(const Field *field, const Profile *profile, const char *i
         return 0;
 }
 
-int profile_check_fields(const Profile *profile, const char *id, const json_t *fields, Failure *failure) {
+static int check_fields(const Profile *profile, const char *id, const json_t *fields, bool needed_only,
+                        Failure *failure) {
         int r;
 
         r = check_id(profile->id, id, failure);
         if (r >= 0)
                 r = check_known(profile, fields, failure);
         for (size_t i = 0; r >= 0 && i < profile->field_count; i++)
-                r = check_field(&profile->fields[i], profile, id, fields, failure);
+                if (!needed_only || profile->fields[i].needed ||
+                    field_count(&profile->fields[i], profile, id, fields) > 0)
+                        r = check_field(&profile->fields[i], profile, id, fields, failure);
 
         return r;
+}
+
+int profile_check_fields(const Profile *profile, const char *id, const json_t *fields, Failure *failure) {
+        return check_fields(profile, id, fields, false, failure);
+}
+
+int profile_check_extracted(const Profile *profile, const char *id, const json_t *fields, Failure *failure) {
+        return check_fields(profile, id, fields, true, failure);
 }

@@ -66,16 +66,23 @@ static bool was_presented(const Proof *proof, uint64_t secret) {
         return false;
 }
 
+/* What the card has by now for an argument of the call. */
+static Presented newest(const Plan *plan, const Call *call, int argument) {
+        int changed = -1;
+        const Call *change = newest_change(plan, call->step->verb->secret->which(call, argument), &changed);
+
+        return (Presented){ change ? &change->values[changed] : &call->values[argument], change };
+}
+
 /* A new value that the card refuses was not stored as it was sent. */
-static int complain_changed(const Call *change, int argument, int r, Failure *failure) {
-        const Encoded *value = &change->values[argument];
-        const Step *step = change->step;
+static int complain_changed(const Presented *presented, int r, Failure *failure) {
+        const Step *step = presented->change->step;
 
         if (failure->kind != FAILURE_VERIFY_FAILED)
                 return r;
 
-        if (value->segment_count > 0)
-                failure_prefix(failure, "The field \"%s\"", value->segments[0].field->name);
+        if (presented->value->segment_count > 0)
+                failure_prefix(failure, "The field \"%s\"", presented->value->segments[0].field->name);
         else
                 failure_prefix(failure, "What %s (%s:%zu) has written", step->verb->name, step->place.file,
                                step->place.line);
@@ -83,13 +90,12 @@ static int complain_changed(const Call *change, int argument, int r, Failure *fa
         return r;
 }
 
-/* Presents what the card has by now for the secret that the call presents or changes by that argument. */
-static int present(Proof *proof, const PlanStage *stage, const Call *call, int argument, Failure *failure) {
+/* Presents what the card has by now for one secret that the call presents or changes. */
+static int present_one(Proof *proof, const PlanStage *stage, const Call *call, int argument,
+                       Failure *failure) {
         const VerbSecret *secret = call->step->verb->secret;
         uint64_t which = secret->which(call, argument);
-        int changed = -1;
-        const Call *change = newest_change(proof->plan, which, &changed);
-        const Encoded *value = change ? &change->values[changed] : &call->values[argument];
+        Presented presented = newest(proof->plan, call, argument);
         _cleanup_step_result_ StepResult result = {};
         int r;
 
@@ -101,15 +107,54 @@ static int present(Proof *proof, const PlanStage *stage, const Call *call, int a
                 return r;
 
         /* A new value is proven by use even where the card would not want it. */
-        r = secret->present(&proof->session, call, argument, bytes_span(&value->data), change != NULL,
-                            &result, failure);
+        r = secret->present(&proof->session, call, argument, bytes_span(&presented.value->data),
+                            presented.change != NULL, &result, failure);
         if (r < 0)
-                return change ? complain_changed(change, changed, r, failure) : r;
+                return presented.change ? complain_changed(&presented, r, failure) : r;
 
         if (secret->lasts && secret->lasts(call) && proof->presented_count < PRESENTED_MAX)
                 proof->presented[proof->presented_count++] = which;
 
-        return change ? report_fields(proof, stage, value, "used", failure) : 0;
+        return presented.change ? report_fields(proof, stage, presented.value, "used", failure) : 0;
+}
+
+/* Presents what the card has by now for all of them at once. */
+static int present_all(Proof *proof, const PlanStage *stage, const Call *call, ArgumentRole role,
+                       Failure *failure) {
+        Presented presented[VERB_ARGUMENTS_MAX] = {};
+        int first = step_argument(call->step, role, 0);
+        _cleanup_step_result_ StepResult result = {};
+        int r;
+
+        for (int i = first; i >= 0; i = step_argument(call->step, role, i + 1))
+                presented[i] = newest(proof->plan, call, i);
+
+        r = plan_step(proof->plan, proof->context, NULL, failure);
+        if (r >= 0)
+                r = call->step->verb->secret->present_all(&proof->session, call, presented, &result, failure);
+        if (r < 0 && presented[first].change)
+                return complain_changed(&presented[first], r, failure);
+
+        for (size_t i = 0; r >= 0 && i < VERB_ARGUMENTS_MAX; i++)
+                if (presented[i].change)
+                        r = report_fields(proof, stage, presented[i].value, "used", failure);
+
+        return r;
+}
+
+/* Presents what the call has of that role: the secrets that it presents, or those that it has changed. */
+static int present(Proof *proof, const PlanStage *stage, const Call *call, ArgumentRole role,
+                   Failure *failure) {
+        int r = 0;
+
+        if (call->step->verb->secret->present_all)
+                return present_all(proof, stage, call, role, failure);
+
+        for (int i = step_argument(call->step, role, 0); r >= 0 && i >= 0;
+             i = step_argument(call->step, role, i + 1))
+                r = present_one(proof, stage, call, i, failure);
+
+        return r;
 }
 
 /* The field in which two values first differ, or NULL. */
@@ -141,13 +186,30 @@ static int complain_differs(const PlanStage *stage, const Call *call, Span found
                            call->step->place.line);
 }
 
+/* What the card shows of what was written. */
+static int read_back(Proof *proof, const Call *call, StepResult *ret, Failure *failure) {
+        int r;
+
+        if (call->shown_count == 0)
+                return call->step->verb->read_back(&proof->session, call, ret, failure);
+
+        for (size_t i = 0; i < call->shown_count; i++) {
+                step_result_done(ret);
+                r = call_run(&proof->session, &call->shown[i], ret, failure);
+                if (r < 0 || !ret->held)
+                        return r;
+        }
+
+        return 0;
+}
+
 static int compare(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
         const Encoded *written = &call->values[call->step->verb->written];
         _cleanup_step_result_ StepResult result = {};
         Span found;
         int r;
 
-        r = call->step->verb->read_back(&proof->session, call, &result, failure);
+        r = read_back(proof, call, &result, failure);
         if (r < 0)
                 return r;
         if (!result.held && !session_accepts(&proof->session, NULL, result.sw))
@@ -172,7 +234,7 @@ static int prove_written(Proof *proof, const PlanStage *stage, const Call *call,
         if (r < 0 || verb->written < 0)
                 return r;
 
-        if (!call->step->read_back || !verb->read_back)
+        if (!call->step->read_back || (!verb->read_back && call->shown_count == 0))
                 return report_fields(proof, stage, &call->values[verb->written], "not verifiable", failure);
 
         return compare(proof, stage, call, failure);
@@ -185,9 +247,8 @@ static int prove_write(Proof *proof, const PlanStage *stage, const Call *call, F
 
         if (!step_changes_secret(step) || step->verb->written >= 0)
                 r = prove_written(proof, stage, call, failure);
-        for (int i = step_argument(step, ROLE_NEW, 0); r >= 0 && i >= 0;
-             i = step_argument(step, ROLE_NEW, i + 1))
-                r = present(proof, stage, call, i, failure);
+        if (r >= 0 && step_changes_secret(step))
+                r = present(proof, stage, call, ROLE_NEW, failure);
 
         return r;
 }
@@ -195,13 +256,12 @@ static int prove_write(Proof *proof, const PlanStage *stage, const Call *call, F
 /* A verb that presents a secret presents what the card has for it by now. */
 static int prove_call(Proof *proof, const PlanStage *stage, const Call *call, Failure *failure) {
         _cleanup_step_result_ StepResult result = {};
-        int presented = step_argument(call->step, ROLE_PRESENTED, 0);
         int r;
 
         if (call_writes(call))
                 return prove_write(proof, stage, call, failure);
-        if (presented >= 0)
-                return present(proof, stage, call, presented, failure);
+        if (step_argument(call->step, ROLE_PRESENTED, 0) >= 0)
+                return present(proof, stage, call, ROLE_PRESENTED, failure);
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
         if (r >= 0)

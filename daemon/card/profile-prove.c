@@ -5,6 +5,7 @@
 #include "card/profile-prove.h"
 
 #include "base/mistakes.h"
+#include "card/verb-globalplatform.h"
 
 /* A text that the field takes: nothing but the digit 1, and the check digit where there is one. */
 static char *sample_text(const Field *field, bool longest) {
@@ -145,13 +146,14 @@ static int prove_fields_written(const Profile *profile, Failure *failure) {
 static int prove_read_back(const Profile *profile, const Step *step, Failure *failure) {
         bool odd = step->verb->run == verb_put_data && step->arguments[2].number;
         bool raw = step->verb->run == verb_apdu && step->arguments[1].given;
+        bool plain = step->verb->run == verb_store_data && step->arguments[STORE_FORMAT].number == 0;
         Marks marks = { .profile = profile };
 
-        if (!step->read_back || step_changes_secret(step))
+        if (!step->read_back || step->shown.count > 0 || step_changes_secret(step))
                 return 0;
 
         mark_step(step, &marks);
-        if (raw || odd || (marks.any && !step->verb->read_back))
+        if (raw || odd || plain || (marks.any && !step->verb->read_back))
                 return place_complain(
                         step->place, failure,
                         "expected `read-back: false` beside %s: what it writes cannot be read back",

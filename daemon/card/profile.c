@@ -326,8 +326,10 @@ static int parse_sections(Profile *profile, Failure *failure) {
                                              (StepList *) ((char *) profile + lists[i].offset), failure));
         if (r >= 0)
                 r = failure_note(failure, parse_issue(section(profile, "issue"), profile, failure));
-        if (r >= 0)
+        if (r >= 0) {
                 note_abilities(profile);
+                profile_note_needs(profile);
+        }
 
         return r;
 }

@@ -30,7 +30,8 @@ typedef struct Field {
         size_t minimum, maximum; /* bytes, encoded */
         Encoding encoding;
         bool secret, index, optional;
-        bool list; /* several values, in order: at most `most` */
+        bool needed; /* to make a card: profile-needs.c */
+        bool list;   /* several values, in order: at most `most` */
         size_t most;
         bool luhn;          /* its last digit is the check digit of the others */
         char *default_text; /* NULL without one */
@@ -97,6 +98,8 @@ struct Step {
         Condition when;
         StepList done_if;
         bool read_back; /* false: the profile admits that the card will never show what is written here */
+        StepList
+                shown; /* what shows it, where the verb itself does not know: the last step's answer; empty: the verb */
 };
 
 typedef struct Stage {
@@ -142,6 +145,9 @@ DEFINE_CLEANUP(Profile *, profile_free)
 
 /* Proves what can be known without a card: PROFILES' section "What profile check proves". PROFILE_INVALID. */
 int profile_prove(const Profile *profile, Failure *failure);
+
+/* profile-needs.c: marks the fields that are needed; once, when everything is parsed. */
+void profile_note_needs(Profile *profile);
 
 /* field.c */
 int fields_parse(YamlNode node, Profile *profile, Failure *failure);

@@ -175,6 +175,10 @@ static int scp_wrap(SecureMessaging *messaging, Command *command, Bytes *data, F
                                    "A command carries %zu bytes, and the secure channel takes %zu at most",
                                    command->data.size, messaging->longest);
 
+        /* Every answer has a MAC, so that every command wants one. */
+        if (command->le == LE_ABSENT && (of(messaging)->active & SCP_R_MAC))
+                command->le = 0;
+
         command->cla |= CLASS_SECURE;
         r = wrap_data(of(messaging), command, data);
         if (r < 0)
@@ -381,7 +385,8 @@ int scp_start(const ScpRequest *request, Span answer, SecureMessaging **ret) {
                                             .unwrap = scp_unwrap,
                                             .free = scp_free,
                                             .longest = longest_data(scp),
-                                            .encrypts = request->level & SCP_C_ENC };
+                                            .encrypts = request->level & SCP_C_ENC,
+                                            .ends_at_select = true };
         r = request->protocol == SCP_03 ? start_scp03(scp, request, answer, card)
                                         : start_scp02(scp, request, answer, card);
         if (r < 0)

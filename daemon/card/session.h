@@ -35,6 +35,7 @@ struct SecureMessaging {
         void (*free)(SecureMessaging *messaging);
         size_t longest; /* data bytes of a command that still fit one APDU when they are wrapped */
         bool encrypts;
+        bool ends_at_select; /* a SELECT by name ends it, and is itself in the clear */
 };
 
 typedef struct Session {

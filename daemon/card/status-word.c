@@ -70,6 +70,20 @@ static const struct {
         { 0x9850,
           "9850: increase cannot be performed, the maximum is reached" }, /* ETSI TS 102 221, 10.2.1.6 */
         { 0x9862, "9862: authentication error, application specific" },
+        { 0x910C, "910C: nothing has changed (DESFire)" },
+        { 0x910E, "910E: no memory left (DESFire)" },
+        { 0x911C, "911C: instruction not supported (DESFire)" },
+        { 0x911E, "911E: the message was changed on its way (DESFire)" },
+        { 0x9140, "9140: there is no such key (DESFire)" },
+        { 0x917E, "917E: wrong length (DESFire)" },
+        { 0x919D, "919D: never allowed (DESFire)" },
+        { 0x919E, "919E: wrong parameter (DESFire)" },
+        { 0x91A0, "91A0: there is no such application (DESFire)" },
+        { 0x91AE, "91AE: not allowed with this key (DESFire)" },
+        { 0x91BE, "91BE: outside of the file (DESFire)" },
+        { 0x91CA, "91CA: the command before had not ended (DESFire)" },
+        { 0x91DE, "91DE: it exists already (DESFire)" },
+        { 0x91F0, "91F0: there is no such file (DESFire)" },
 };
 
 const char *status_word_text(uint16_t sw, char buffer[static 8]) {

@@ -202,6 +202,17 @@ static int parse_to(YamlNode node, const StepRules *rules, Step *step, Failure *
         return step->to_name ? add_kept(node, rules, name, failure) : failure_no_memory(failure);
 }
 
+/* "": nothing. */
+static int parse_expect(YamlNode node, Step *step, Failure *failure) {
+        const char *text = yaml_text(node);
+
+        if (!text || *text)
+                return pattern_parse(node, "what the answer must be", &step->expect, failure);
+
+        step->expect = strdup("");
+        return step->expect ? 0 : failure_no_memory(failure);
+}
+
 int step_parse_common(YamlNode node, const StepRules *rules, Step *step, Failure *failure) {
         YamlNode le = yaml_find(node, "le"), accept = yaml_find(node, "accept"),
                  take = yaml_find(node, "take");
@@ -216,7 +227,7 @@ int step_parse_common(YamlNode node, const StepRules *rules, Step *step, Failure
         if (r >= 0 && yaml_present(take))
                 r = parse_take(take, &step->take, failure);
         if (r >= 0 && yaml_present(expect))
-                r = pattern_parse(expect, "what the answer must be", &step->expect, failure);
+                r = parse_expect(expect, step, failure);
         if (r >= 0 && yaml_present(to))
                 r = parse_to(to, rules, step, failure);
 
@@ -283,6 +294,25 @@ static int parse_done_if(YamlNode node, const StepRules *rules, Step *step, Fail
         return r;
 }
 
+/* Either whether it can be read back, or the steps that show it. */
+static int parse_read_back(YamlNode node, const StepRules *rules, Step *step, Failure *failure) {
+        StepRules reading = { .profile = rules->profile,
+                              .record = rules->record,
+                              .kinds = VERBS_READING,
+                              .turn = rules->turn };
+
+        if (yaml_kind(node) != YAML_SEQUENCE)
+                return yaml_read_boolean(node, "`read-back`, or steps that show what was written,",
+                                         &step->read_back, failure);
+
+        if (step->verb->written < 0 || yaml_count(node) == 0)
+                return yaml_complain(
+                        node, failure,
+                        "expected steps that show what was written, beside a verb that stores data");
+
+        return steps_parse(node, &reading, &step->shown, failure);
+}
+
 int step_parse_beside(YamlNode node, const StepRules *rules, Step *step, Failure *failure) {
         YamlNode when = yaml_find(node, "when"), done_if = yaml_find(node, "done-if");
         YamlNode read_back = yaml_find(node, "read-back");
@@ -302,7 +332,7 @@ int step_parse_beside(YamlNode node, const StepRules *rules, Step *step, Failure
         if (yaml_present(done_if))
                 r = parse_done_if(done_if, rules, step, failure);
         if (r >= 0 && yaml_present(read_back))
-                r = yaml_read_boolean(read_back, "`read-back`", &step->read_back, failure);
+                r = parse_read_back(read_back, rules, step, failure);
 
         return r;
 }

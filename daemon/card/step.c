@@ -40,6 +40,7 @@ static void step_done(Step *step) {
         free(step->when.read);
         free(step->when.pattern);
         steps_done(&step->done_if);
+        steps_done(&step->shown);
 }
 
 void steps_done(StepList *list) {

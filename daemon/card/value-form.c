@@ -212,6 +212,10 @@ static int form_tlv(const Form *form, YamlNode node, const Scope *scope, Value *
                 /* ISO/IEC 7816-4:2020, 6.2: one byte from 01 to FE */
                 if (value->bytes.size != 1 || value->bytes.data[0] == 0x00 || value->bytes.data[0] == 0xFF)
                         return yaml_complain(tag, failure, "expected a SIMPLE-TLV tag, 01 to FE");
+        } else if (form->kind == VALUE_DGI) {
+                if (value->bytes.size != 2)
+                        return yaml_complain(tag, failure,
+                                             "expected a data grouping identifier of two bytes");
         } else if (!tlv_is_tag(bytes_span(&value->bytes)))
                 return yaml_complain(tag, failure, "expected a BER-TLV tag (ISO/IEC 7816-4:2020, 6.3)");
 
@@ -376,6 +380,8 @@ static const Form forms[] = {
         { "tlv", VALUE_TLV, OTHERS("tlv", "of", FITTED), form_tlv, false },
         { "simple-tlv", VALUE_SIMPLE_TLV, OTHERS("simple-tlv", "of", FITTED), form_tlv, false },
         { "tag-length", VALUE_TAG_LENGTH, OTHERS("tag-length", "of", FITTED), form_tlv, false },
+        { "dgi", VALUE_DGI, OTHERS("dgi", "of", FITTED), form_tlv, false },
+        { "file", VALUE_BYTES, OTHERS("file"), form_file, true },
         { "integer", VALUE_INTEGER, OTHERS("integer", "bytes", "order", FITTED), form_integer, false },
         { "length-of", VALUE_LENGTH_OF, OTHERS("length-of", "bytes", "order", FITTED), form_length_of,
           false },

@@ -177,8 +177,8 @@ int value_parse(YamlNode node, const Scope *scope, Value **ret, Failure *failure
         if (!form)
                 return yaml_complain(
                         node, failure,
-                        "expected a value: one of field, text, tlv, simple-tlv, tag-length, integer, length-of, "
-                        "slice, read, checksum, hash, key, derive");
+                        "expected a value: one of field, text, tlv, simple-tlv, tag-length, dgi, file, integer, "
+                        "length-of, slice, read, checksum, hash, key, derive");
 
         if ((form->kind == VALUE_KEY || form->kind == VALUE_DERIVE) && !scope->keys)
                 return yaml_complain(node, failure, "expected no key here: a key is never data");

@@ -211,26 +211,28 @@ static int encode_text(const Value *value, const ValueContext *context, Encoded 
         return add_whole_segments(value, ret, failure);
 }
 
-/* ISO/IEC 7816-4:2020, 6.2: one length byte up to 254, else FF and two bytes. */
-static int simple_header(uint8_t tag, size_t length, Bytes *ret) {
-        uint8_t header[4] = { tag, (uint8_t) length };
+/* ISO/IEC 7816-4:2020, 6.2, and the data groupings of the EMV Card Personalization Specification 1.1, 3.2: one length
+ * byte up to 254, else FF and two bytes. */
+static int simple_header(Span tag, size_t length, Bytes *ret) {
+        const uint8_t long_length[] = { 0xFF, (uint8_t) (length >> 8), (uint8_t) length };
+        int r;
 
         if (length > 0xFFFF)
                 return -EINVAL;
-        if (length < 0xFF)
-                return bytes_append(ret, SPAN(header, 2));
 
-        header[1] = 0xFF;
-        header[2] = (uint8_t) (length >> 8);
-        header[3] = (uint8_t) length;
-        return bytes_append(ret, SPAN(header, 4));
+        r = bytes_append(ret, tag);
+        if (r < 0)
+                return r;
+
+        return length < 0xFF ? bytes_append_byte(ret, (uint8_t) length)
+                             : bytes_append(ret, SPAN_OF_ARRAY(long_length));
 }
 
 static int encode_tlv(const Value *value, const Encoded *inner, Encoded *ret) {
         int r;
 
-        if (value->kind == VALUE_SIMPLE_TLV)
-                r = simple_header(value->bytes.data[0], inner->data.size, &ret->data);
+        if (value->kind == VALUE_SIMPLE_TLV || value->kind == VALUE_DGI)
+                r = simple_header(bytes_span(&value->bytes), inner->data.size, &ret->data);
         else
                 r = tlv_append_header(&ret->data, tlv_tag_number(bytes_span(&value->bytes)),
                                       inner->data.size);

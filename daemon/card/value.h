@@ -31,6 +31,7 @@ typedef enum ValueKind {
         VALUE_TLV,
         VALUE_SIMPLE_TLV,
         VALUE_TAG_LENGTH,
+        VALUE_DGI,
         VALUE_INTEGER,
         VALUE_LENGTH_OF,
         VALUE_SLICE,
@@ -134,6 +135,9 @@ struct Form {
         int (*parse)(const Form *form, YamlNode node, const Scope *scope, Value *value, Failure *failure);
         bool own_length; /* its `length` is its own */
 };
+
+/* value-file.c: {file: NAME} */
+int form_file(const Form *form, YamlNode node, const Scope *scope, Value *value, Failure *failure);
 
 /* value-form.c: the form of a mapping, or NULL. */
 const Form *value_form(YamlNode node);

@@ -90,6 +90,9 @@ int verb_select(Session *session, const Call *call, StepResult *ret, Failure *fa
         _cleanup_bytes_ Bytes selection = {};
         int r;
 
+        if (command.p1 == P1_BY_NAME && session->secure && session->secure->ends_at_select)
+                session_secure(session, NULL);
+
         if (session->class_byte == CLASS_SIM && !call->step->arguments[SELECT_AID].given)
                 return select_gsm(session, call, ret, failure);
 

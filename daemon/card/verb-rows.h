@@ -19,6 +19,11 @@
         { name, ARGUMENT_CHOICE, required, 0, 0, choices, ROLE_NONE }
 
 /* The rows of each kind of card; one without a name ends them. */
-extern const Verb verb_rows_iso7816[], verb_rows_memory[], verb_rows_piv[];
+extern const Verb verb_rows_desfire[];
+extern const Verb verb_rows_globalplatform[];
+extern const Verb verb_rows_iso7816[];
+extern const Verb verb_rows_memory[];
+extern const Verb verb_rows_openpgp[];
+extern const Verb verb_rows_piv[];
 
 #endif

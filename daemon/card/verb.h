@@ -39,6 +39,8 @@ typedef enum VerbFlags {
         VERB_IRREVERSIBLE = 1 << 1,  /* stands in a last stage, or in `discard` */
         VERB_USES_CURRENT = 1 << 2,  /* works on the selected file */
         VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
+        VERB_READS_VALUES =
+                1 << 4, /* check_call looks into its values: no sample of a field can stand for them */
 } VerbFlags;
 
 typedef enum ArgumentType {
@@ -92,6 +94,8 @@ typedef struct Call {
         Encoded values[VERB_ARGUMENTS_MAX];
         struct Call *done_if;
         size_t done_if_count;
+        struct Call *shown; /* of Step.shown */
+        size_t shown_count;
         unsigned turns[REPEAT_DEPTH_MAX]; /* Turn.id of the repeats around it, outermost first; 0: none */
 } Call;
 
@@ -99,6 +103,12 @@ typedef struct CallList {
         Call *calls;
         size_t count;
 } CallList;
+
+/* What the card has by now for an argument that is a secret. */
+typedef struct Presented {
+        const Encoded *value;
+        const Call *change; /* that has set it; NULL: the call's own value */
+} Presented;
 
 /* How a verb deals with the secrets among its arguments. */
 typedef struct VerbSecret {
@@ -109,6 +119,12 @@ typedef struct VerbSecret {
          * with session->kind, and session->tries_left is set. */
         int (*present)(Session *session, const Call *call, int argument, Span value, bool always,
                        StepResult *ret, Failure *failure);
+        /* Instead of `present`, for secrets that are shown together or not at all: those of all the call's arguments of
+         * one role, which `presented` has by their numbers. */
+        int (*present_all)(Session *session, const Call *call, const Presented *presented, StepResult *ret,
+                           Failure *failure);
+        /* Whether the change by that argument is one of the secret; NULL: where `which` is the same. */
+        bool (*changes)(const Call *change, int argument, uint64_t secret);
         /* Whether it stays open until the reset, whatever is selected then; NULL: it does not. */
         bool (*lasts)(const Call *call);
 } VerbSecret;

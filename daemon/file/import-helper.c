@@ -3,7 +3,8 @@
 #include "file/import-helper.h"
 
 #include <pthread.h>
-#include <signal.h>
+
+#include "base/signals.h"
 
 struct ImportHelper {
         pthread_t thread;
@@ -37,7 +38,7 @@ static void *helper_run(void *userdata) {
 
 int import_helper_new(ImportHelper **ret) {
         ImportHelper *helper = new0(ImportHelper, 1);
-        sigset_t all, before;
+        sigset_t before;
         int r;
 
         if (!helper)
@@ -45,8 +46,7 @@ int import_helper_new(ImportHelper **ret) {
 
         pthread_mutex_init(&helper->mutex, NULL);
         pthread_cond_init(&helper->changed, NULL);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        signals_block(&before);
         r = pthread_create(&helper->thread, NULL, helper_run, helper);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r != 0) {

@@ -3,10 +3,10 @@
  * one (FORMAT.md). The thread shares nothing with the store but files that the store does not write meanwhile. */
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/signals.h"
 #include "file/store-private.h"
 
 enum { HELD_SEGMENTS = 2 }; /* changes are put into the file in pieces of that many segments' size */
@@ -258,11 +258,10 @@ static void *checkpoint_thread(void *userdata) {
 }
 
 static int start_thread(Checkpoint *checkpoint) {
-        sigset_t all, before;
+        sigset_t before;
         int r;
 
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        signals_block(&before);
         r = pthread_create(&checkpoint->thread, NULL, checkpoint_thread, checkpoint);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r == 0)
@@ -326,7 +325,8 @@ int store_checkpoint_begin(Store *store, Failure *failure) {
         bool nothing = layer_count(store->active) == 0 && layer_count(store->frozen) == 0;
         int r;
 
-        if (store->checkpoint || store->frames.size > 0 || (nothing && store->current.idle_clean))
+        if (store->checkpoint || store->frames.size > 0 ||
+            (nothing && store->current.idle_clean && !store->distrusted))
                 return 0;
 
         /* Until it has succeeded another is not tried with every commit. */

@@ -20,7 +20,7 @@ static int current_format(const Current *current, char ret[static TEXT_SIZE]) {
                 snprintf(idle, sizeof(idle), "clean %" PRIu64, current->idle_applied);
 
         length = snprintf(ret, TEXT_SIZE,
-                          "icreissue store 2 current %c applied %" PRIu64 "\nidle %s\nsegment %" PRIu32
+                          "icreissue store 3 current %c applied %" PRIu64 "\nidle %s\nsegment %" PRIu32
                           " newest %" PRIu32 " durable %" PRIu64,
                           current->letter, current->applied, idle, current->segment, current->newest,
                           current->durable);
@@ -35,7 +35,7 @@ static bool current_parse(const char *text, Current *ret) {
         int fields;
 
         *ret = (Current){};
-        fields = sscanf(text, "icreissue store 2 current %c applied %" SCNu64 " idle %7s", &ret->letter,
+        fields = sscanf(text, "icreissue store 3 current %c applied %" SCNu64 " idle %7s", &ret->letter,
                         &ret->applied, state);
         if (fields != 3 || (ret->letter != 'a' && ret->letter != 'b'))
                 return false;

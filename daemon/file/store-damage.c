@@ -49,7 +49,8 @@ static int look_up(Store *store, const char *key, Bytes *ret) {
                 return -EBADMSG;
 
         r = table_fetch(idle, key, ret, NULL);
-        return r == -ENOENT ? -EBADMSG : r; /* the current file has a value for it, so this one should */
+        /* Where the current file has a value for it, if a damaged one, this one should. */
+        return r == -ENOENT && table_contains(store->table, key, NULL) > 0 ? -EBADMSG : r;
 }
 
 int store_fetch_elsewhere(Store *store, const char *key, Bytes *ret, Failure *cause, Failure *failure) {
@@ -76,5 +77,9 @@ int store_fetch_elsewhere(Store *store, const char *key, Bytes *ret, Failure *ca
 
         log_event(LOG_STORE_FAILED, &(LogSubject){ .failure = cause },
                   "%s The value was taken from the other GDBM file and the log.", failure_message(cause));
+        /* The other file becomes the current one. */
+        if (store->distrusted && store->retry_size == 0)
+                (void) store_checkpoint_begin(store, NULL);
+
         return r;
 }

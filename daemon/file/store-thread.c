@@ -5,9 +5,9 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
+#include "base/signals.h"
 #include "file/store.h"
 
 enum {
@@ -181,12 +181,10 @@ static int on_results(sd_event_source *source _unused_, int descriptor, uint32_t
 }
 
 static int start(StoreThread *thread) {
-        sigset_t all, before;
+        sigset_t before;
         int r;
 
-        /* Signals are the main thread's: it reads them from the event loop. */
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
+        signals_block(&before);
         r = pthread_create(&thread->thread, NULL, run_groups, thread);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (r != 0)

@@ -149,8 +149,19 @@ int store_fetch(Store *store, const char *key, Bytes *ret, Failure *failure) {
 
 static int store_contains(Store *store, const char *key, Failure *failure) {
         const LayerEntry *entry = store_find(store, key);
+        _cleanup_failure_ Failure cause = {};
+        _cleanup_bytes_ Bytes value = {};
+        int r;
 
-        return entry ? !entry->removed : table_contains(store->table, key, failure);
+        if (entry)
+                return !entry->removed;
+
+        r = table_contains(store->table, key, &cause);
+        if (r >= 0)
+                return r;
+
+        r = store_fetch_elsewhere(store, key, &value, &cause, failure);
+        return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
 typedef struct Visit {
@@ -388,7 +399,8 @@ int store_commit(Store *store, Failure *failure) {
         }
 
         store_accept(store);
-        if (layer_size(store->active) >= MAX_OF(store->place->segment_size, store->retry_size))
+        if (layer_size(store->active) >= MAX_OF(store->place->segment_size, store->retry_size) ||
+            (store->distrusted && store->retry_size == 0))
                 (void) store_checkpoint_begin(store, NULL);
 
         return 0;

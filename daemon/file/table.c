@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* GDBM, wrapped: datums become spans, error numbers become failures, what was fetched is erased, and every value
  * carries a check. */
-#include "file/table.h"
+#include "file/table-private.h"
 
 #include <fcntl.h>
-#include <gdbm.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <xxhash.h>
 
+#include "base/signals.h"
+
 #define STATE_KEY    "@store"
-#define STATE_FORMAT "icreissue store 2 applied %" PRIu64 " keys %" PRIu64 " digest %016" PRIx64
+#define STATE_FORMAT "icreissue store 3 applied %" PRIu64 " keys %" PRIu64 " digest %016" PRIx64
 
 enum {
         BLOCK_SIZE = 4096,
@@ -20,15 +21,9 @@ enum {
          * anyway; a writer that goes in the order of table_hash() needs few buckets, too. */
         READ_BUCKETS = 64,
         WRITE_BUCKETS = 1000,
-        CHECK_SIZE = 17, /* a newline and 16 digits */
-        PROGRESS_INTERVAL = 4096,
+        SPREAD_SIZE = 9,              /* a space and 8 digits */
+        CHECK_SIZE = 17,              /* a newline and 16 digits */
         END_SLACK = 16 * 1024 * 1024, /* bytes that a file may end before its header says so */
-};
-
-struct Table {
-        GDBM_FILE gdbm;
-        char *path;
-        TableState state;
 };
 
 static int table_failure(const char *path, GDBM_FILE gdbm, const char *doing, Failure *failure) {
@@ -55,13 +50,45 @@ static int table_failure(const char *path, GDBM_FILE gdbm, const char *doing, Fa
                 doing, gdbm_strerror(error));
 }
 
-static int table_damaged(const Table *table, const char *what, Failure *failure) {
+int table_damaged(const Table *table, const char *what, Failure *failure) {
         return failure_set(failure, FAILURE_STORE_FAILED,
                            "%s is damaged (%s). Restore the files of the last backup.", table->path, what);
 }
 
-static datum datum_of_key(const char *key) {
-        return (datum){ .dptr = (char *) key, .dsize = (int) strlen(key) };
+/* A key as it stands in the file: followed by a space and its spread, 8 hexadecimal digits (FORMAT.md). */
+typedef struct Key {
+        uint64_t hash; /* of the key without it */
+        size_t size;
+        char text[TABLE_KEY_MAX + SPREAD_SIZE];
+} Key;
+
+/* Adds the number's digits, the last ones of it. */
+static void write_digits(uint64_t number, char *ret, size_t count) {
+        for (size_t i = count; i-- > 0; number >>= 4)
+                ret[i] = "0123456789abcdef"[number & 0xF];
+}
+
+/* The store's own key stands as it is. False where the key is too long. */
+static bool key_make(const char *key, Key *ret) {
+        size_t size = strlen(key);
+
+        if (size > TABLE_KEY_MAX)
+                return false;
+
+        memcpy(ret->text, key, size);
+        ret->hash = XXH3_64bits(key, size);
+        ret->size = size;
+        if (key[0] == '@')
+                return true;
+
+        ret->text[size] = ' ';
+        write_digits(ret->hash, ret->text + size + 1, SPREAD_SIZE - 1);
+        ret->size += SPREAD_SIZE;
+        return true;
+}
+
+static datum key_datum(const Key *key) {
+        return (datum){ .dptr = (char *) key->text, .dsize = (int) key->size };
 }
 
 static void datum_erase(datum *value) {
@@ -73,19 +100,26 @@ static void datum_erase(datum *value) {
         *value = (datum){};
 }
 
-static uint64_t value_check(const char *key, Span value) {
+static void set_buckets(GDBM_FILE gdbm, int buckets) {
+        gdbm_setopt(gdbm, GDBM_SETCACHESIZE, &buckets, sizeof(buckets));
+}
+
+static uint64_t check_value(const Key *key, Span value) {
+        return XXH3_64bits_withSeed(value.data, value.size, key->hash);
+}
+
+uint64_t table_check(const char *key, Span value) {
         return XXH3_64bits_withSeed(value.data, value.size, XXH3_64bits(key, strlen(key)));
 }
 
-/* "\n" and the digits; by hand, since it is done for each value that is read. */
+/* By hand, since it is done for each value that is read. */
 static void check_format(uint64_t check, char ret[static CHECK_SIZE]) {
         ret[0] = '\n';
-        for (int i = CHECK_SIZE - 1; i > 0; i--, check >>= 4)
-                ret[i] = "0123456789abcdef"[check & 0xF];
+        write_digits(check, ret + 1, CHECK_SIZE - 1);
 }
 
 /* Whether the datum ends with the check of what stands before it. */
-static bool check_fits(const char *key, const datum *value) {
+static bool check_fits(const Key *key, const datum *value) {
         char expected[CHECK_SIZE];
         size_t size;
 
@@ -93,7 +127,7 @@ static bool check_fits(const char *key, const datum *value) {
                 return false;
 
         size = (size_t) value->dsize - CHECK_SIZE;
-        check_format(value_check(key, SPAN(value->dptr, size)), expected);
+        check_format(check_value(key, SPAN(value->dptr, size)), expected);
         return memcmp(value->dptr + size, expected, CHECK_SIZE) == 0;
 }
 
@@ -116,26 +150,80 @@ static bool check_parse(const datum *value, uint64_t *ret) {
         return true;
 }
 
-/* The value with its check still behind it. -ENOENT where there is none. */
-static int table_fetch_datum(Table *table, const char *key, datum *ret, Failure *failure) {
-        *ret = gdbm_fetch(table->gdbm, datum_of_key(key));
-        if (ret->dptr)
-                return 0;
+void table_path_again(const Table *table, char ret[static TABLE_PATH_AGAIN]) {
+        snprintf(ret, TABLE_PATH_AGAIN, "/proc/self/fd/%d", gdbm_fdesc(table->gdbm));
+}
+
+/* Without mmap GDBM says of each access whether it was possible; and it refuses every other one afterwards, until the file
+ * is opened again. */
+static void leave_mapping(Table *table) {
+        char path[TABLE_PATH_AGAIN];
+        GDBM_FILE gdbm;
+
+        table_path_again(table, path);
+        gdbm = gdbm_open(path, BLOCK_SIZE, GDBM_READER | GDBM_XVERIFY | GDBM_CLOEXEC | GDBM_NOMMAP, 0, NULL);
+        if (!gdbm) {
+                table->lost = true;
+                return;
+        }
+
+        gdbm_close(table->gdbm);
+        table->gdbm = gdbm;
+        set_buckets(gdbm, READ_BUCKETS);
+}
+
+/* Every access to the file that may go through its mapping. */
+static datum table_access(Table *table, datum (*access)(GDBM_FILE gdbm, datum key), datum key) {
+        datum value;
+
+        if (table->reading && !table->lost && gdbm_needs_recovery(table->gdbm))
+                leave_mapping(table);
+        if (table->lost)
+                return (datum){};
+
+        mapped_read_begin();
+        value = access(table->gdbm, key);
+        if (!mapped_read_end())
+                return value;
+
+        datum_erase(&value);
+        leave_mapping(table);
+        return table->lost ? (datum){} : access(table->gdbm, key);
+}
+
+/* After an access that found nothing: -ENOENT where that is so, a failure where it could not look. */
+static int table_not_found(const Table *table, Failure *failure) {
+        if (table->lost)
+                return failure_set(
+                        failure, FAILURE_STORE_FAILED,
+                        "%s can no longer be read: it was cut, or its disk fails. Restore the files of the "
+                        "last backup.",
+                        table->path);
 
         return gdbm_last_errno(table->gdbm) == GDBM_ITEM_NOT_FOUND
                        ? -ENOENT
                        : table_failure(table->path, table->gdbm, "read", failure);
 }
 
-int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
+/* The value with its check still behind it. -ENOENT where there is none. */
+static int table_fetch_datum(Table *table, const Key *key, datum *ret, Failure *failure) {
+        *ret = table_access(table, gdbm_fetch, key_datum(key));
+        return ret->dptr ? 0 : table_not_found(table, failure);
+}
+
+int table_fetch(Table *table, const char *name, Bytes *ret, Failure *failure) {
         datum value;
+        Key key;
         int r;
 
-        r = table_fetch_datum(table, key, &value, failure);
+        if (!key_make(name, &key))
+                return -ENOENT;
+
+        r = table_fetch_datum(table, &key, &value, failure);
         if (r < 0)
                 return r;
 
-        if (!check_fits(key, &value)) {
+        if (!check_fits(&key, &value)) {
                 datum_erase(&value);
                 return table_damaged(table, "a value does not fit its check", failure);
         }
@@ -148,18 +236,30 @@ int table_fetch(Table *table, const char *key, Bytes *ret, Failure *failure) {
         return 0;
 }
 
-int table_contains(Table *table, const char *key, Failure *failure) {
-        if (gdbm_exists(table->gdbm, datum_of_key(key)))
+/* In the size: 1 or 0. */
+static datum access_exists(GDBM_FILE gdbm, datum key) {
+        return (datum){ .dsize = gdbm_exists(gdbm, key) };
+}
+
+int table_contains(Table *table, const char *name, Failure *failure) {
+        Key key;
+        int r;
+
+        if (!key_make(name, &key))
+                return 0;
+
+        if (table_access(table, access_exists, key_datum(&key)).dsize > 0)
                 return 1;
 
-        return gdbm_last_errno(table->gdbm) == GDBM_ITEM_NOT_FOUND ||
-                               gdbm_last_errno(table->gdbm) == GDBM_NO_ERROR
-                       ? 0
-                       : table_failure(table->path, table->gdbm, "read", failure);
+        if (!table->lost && gdbm_last_errno(table->gdbm) == GDBM_NO_ERROR)
+                return 0;
+
+        r = table_not_found(table, failure);
+        return r == -ENOENT ? 0 : r;
 }
 
 /* Takes the key's present value, if any, out of the number of keys and the digest. */
-static int table_forget(Table *table, const char *key, Failure *failure) {
+static int table_forget(Table *table, const Key *key, Failure *failure) {
         _cleanup_(datum_erase) datum value = {};
         uint64_t check;
         int r;
@@ -176,19 +276,19 @@ static int table_forget(Table *table, const char *key, Failure *failure) {
         return 0;
 }
 
-static int table_store(Table *table, const char *key, Span value, int flag, uint64_t *ret_check,
+static int table_store(Table *table, const Key *key, Span value, int flag, uint64_t *ret_check,
                        Failure *failure) {
         _cleanup_bytes_ Bytes content = {};
         int r;
 
-        *ret_check = value_check(key, value);
+        *ret_check = check_value(key, value);
         if (bytes_append_fill(&content, 0, value.size + CHECK_SIZE) < 0 || content.size > INT_MAX)
                 return failure_no_memory(failure);
 
         if (value.size > 0)
                 memcpy(content.data, value.data, value.size);
         check_format(*ret_check, (char *) content.data + value.size);
-        r = gdbm_store(table->gdbm, datum_of_key(key),
+        r = gdbm_store(table->gdbm, key_datum(key),
                        (datum){ .dptr = (char *) content.data, .dsize = (int) content.size }, flag);
         if (r < 0)
                 return table_failure(table->path, table->gdbm, "written", failure);
@@ -196,15 +296,19 @@ static int table_store(Table *table, const char *key, Span value, int flag, uint
         return r > 0 ? -EEXIST : 0;
 }
 
-int table_put(Table *table, const char *key, Span value, Failure *failure) {
+int table_put(Table *table, const char *name, Span value, Failure *failure) {
         uint64_t check;
+        Key key;
         int r;
 
-        r = table_store(table, key, value, GDBM_INSERT, &check, failure);
+        if (!key_make(name, &key))
+                return failure_set(failure, FAILURE_STORE_FAILED, "A key is too long for %s.", table->path);
+
+        r = table_store(table, &key, value, GDBM_INSERT, &check, failure);
         if (r == -EEXIST) {
-                r = table_forget(table, key, failure);
+                r = table_forget(table, &key, failure);
                 if (r >= 0)
-                        r = table_store(table, key, value, GDBM_REPLACE, &check, failure);
+                        r = table_store(table, &key, value, GDBM_REPLACE, &check, failure);
         }
         if (r < 0)
                 return r;
@@ -214,14 +318,18 @@ int table_put(Table *table, const char *key, Span value, Failure *failure) {
         return 0;
 }
 
-int table_delete(Table *table, const char *key, Failure *failure) {
+int table_delete(Table *table, const char *name, Failure *failure) {
+        Key key;
         int r;
 
-        r = table_forget(table, key, failure);
+        if (!key_make(name, &key))
+                return 0;
+
+        r = table_forget(table, &key, failure);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
 
-        return gdbm_delete(table->gdbm, datum_of_key(key)) == 0
+        return gdbm_delete(table->gdbm, key_datum(&key)) == 0
                        ? 0
                        : table_failure(table->path, table->gdbm, "written", failure);
 }
@@ -239,7 +347,7 @@ static int table_read_state(Table *table, Failure *failure) {
                 return r;
 
         if (sscanf((const char *) value.data,
-                   "icreissue store 2 applied %" SCNu64 " keys %" SCNu64 " digest %" SCNx64,
+                   "icreissue store 3 applied %" SCNu64 " keys %" SCNu64 " digest %" SCNx64,
                    &table->state.applied, &table->state.keys, &table->state.digest) != 3)
                 return table_damaged(table, "it is of another version", failure);
 
@@ -253,11 +361,13 @@ const TableState *table_state(const Table *table) {
 int table_sync(Table *table, uint64_t applied, Failure *failure) {
         char text[128];
         uint64_t check;
+        Key key;
         int r;
 
+        (void) key_make(STATE_KEY, &key);
         table->state.applied = applied;
         snprintf(text, sizeof(text), STATE_FORMAT, applied, table->state.keys, table->state.digest);
-        r = table_store(table, STATE_KEY, span_of_string(text), GDBM_REPLACE, &check, failure);
+        r = table_store(table, &key, span_of_string(text), GDBM_REPLACE, &check, failure);
         if (r < 0)
                 return r;
 
@@ -279,22 +389,9 @@ static int table_adopt(GDBM_FILE gdbm, const char *path, int buckets, Table **re
         }
 
         table->gdbm = gdbm;
-        gdbm_setopt(gdbm, GDBM_SETCACHESIZE, &buckets, sizeof(buckets));
+        set_buckets(gdbm, buckets);
         *ret = table;
         return 0;
-}
-
-/* GDBM's own header, as it stands at the beginning of a file whose offsets have 64 bits. */
-typedef struct Header {
-        uint32_t magic;
-        int32_t block_size;
-        int64_t directory;
-        int32_t directory_size, directory_bits, bucket_size, bucket_elements;
-        int64_t end; /* where the next block is put */
-} Header;
-
-static bool header_is_known(const Header *header) {
-        return header->magic == 0x13579ACF || header->magic == 0x13579AD1;
 }
 
 /* GDBM fills a file with zeros up to where its header says that it ends, before it writes into it. With one bit wrong
@@ -302,11 +399,11 @@ static bool header_is_known(const Header *header) {
 static int check_end(const char *path, Failure *failure) {
         _cleanup_close_ int descriptor = open(path, O_RDONLY | O_CLOEXEC);
         struct stat status;
-        Header header;
+        TableHeader header;
 
         if (descriptor < 0 || fstat(descriptor, &status) < 0 ||
             pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header) ||
-            !header_is_known(&header))
+            !table_header_is_known(&header))
                 return 0; /* GDBM says what is wrong */
 
         if (header.end >= 0 && header.end <= status.st_size + END_SLACK)
@@ -314,6 +411,22 @@ static int check_end(const char *path, Failure *failure) {
 
         return failure_set(failure, FAILURE_STORE_FAILED,
                            "%s is damaged (its header). Restore the files of the last backup.", path);
+}
+
+/* With a function for fatal errors GDBM calls it and then exit(); with none it returns the error. */
+static GDBM_FILE open_guarded(const char *path, int flags) {
+        GDBM_FILE gdbm;
+
+        mapped_read_guard();
+        mapped_read_begin();
+        gdbm = gdbm_open(path, BLOCK_SIZE, flags, S_IRUSR | S_IWUSR, NULL);
+        if (!mapped_read_end())
+                return gdbm;
+
+        if (gdbm)
+                gdbm_close(gdbm);
+
+        return gdbm_open(path, BLOCK_SIZE, flags | GDBM_NOMMAP, S_IRUSR | S_IWUSR, NULL);
 }
 
 int table_open(const char *path, TableMode mode, bool large, Table **ret, Failure *failure) {
@@ -331,8 +444,7 @@ int table_open(const char *path, TableMode mode, bool large, Table **ret, Failur
         if (r < 0)
                 return r;
 
-        /* With a function for fatal errors GDBM calls it and then exit(); with none it returns the error. */
-        gdbm = gdbm_open(path, BLOCK_SIZE, flags[mode] | GDBM_CLOEXEC, S_IRUSR | S_IWUSR, NULL);
+        gdbm = open_guarded(path, flags[mode] | GDBM_CLOEXEC);
         if (!gdbm)
                 return table_failure(path, NULL, "opened", failure);
 
@@ -344,6 +456,7 @@ int table_open(const char *path, TableMode mode, bool large, Table **ret, Failur
         if (r < 0)
                 return r;
 
+        table->reading = mode == TABLE_READ;
         if (mode != TABLE_CREATE) {
                 r = table_read_state(table, failure);
                 if (r < 0)
@@ -364,160 +477,65 @@ Table *table_close(Table *table) {
         return NULL;
 }
 
-static int table_each_key(datum key, TableEach each, void *userdata, Failure *failure) {
-        _cleanup_string_erase_ char *text = NULL;
+static bool key_is_state(datum key) {
+        return span_equal(SPAN(key.dptr, (size_t) key.dsize), span_of_string(STATE_KEY));
+}
 
-        text = span_to_string(SPAN(key.dptr, (size_t) key.dsize));
+static int table_each_key(const Table *table, datum found, TableEach each, void *userdata, Failure *failure) {
+        _cleanup_string_erase_ char *text = NULL;
+        Key key;
+
+        if (key_is_state(found))
+                return 0;
+
+        text = span_to_string(SPAN(found.dptr, (size_t) MAX_OF(found.dsize - SPREAD_SIZE, 0)));
         if (!text)
                 return failure_no_memory(failure);
 
-        return streq(text, STATE_KEY) ? 0 : each(text, userdata, failure);
+        if (!key_make(text, &key) ||
+            !span_equal(SPAN(key.text, key.size), SPAN(found.dptr, (size_t) found.dsize)))
+                return table_damaged(table, "a key", failure);
+
+        return each(text, userdata, failure);
+}
+
+static datum access_first(GDBM_FILE gdbm, datum key _unused_) {
+        return gdbm_firstkey(gdbm);
 }
 
 int table_each(Table *table, TableEach each, void *userdata, Failure *failure) {
         datum key;
         int r;
 
-        key = gdbm_firstkey(table->gdbm);
+        key = table_access(table, access_first, (datum){});
         while (key.dptr) {
                 datum next;
 
-                r = table_each_key(key, each, userdata, failure);
+                r = table_each_key(table, key, each, userdata, failure);
                 if (r < 0) {
                         datum_erase(&key);
                         return r;
                 }
 
-                next = gdbm_nextkey(table->gdbm, key);
+                next = table_access(table, gdbm_nextkey, key);
                 datum_erase(&key);
                 key = next;
         }
 
-        if (gdbm_last_errno(table->gdbm) != GDBM_ITEM_NOT_FOUND)
-                return table_failure(table->path, table->gdbm, "read", failure);
-
-        return 0;
+        r = table_not_found(table, failure);
+        return r == -ENOENT ? 0 : r;
 }
 
-typedef struct Verifying {
-        Table *table;
-        Table *again;
-        TableState found;
-        TableProgress progress;
-        void *userdata;
-} Verifying;
+uint32_t table_hash(const char *name) {
+        uint32_t value;
+        Key key;
 
-static int verify_key(const char *key, void *userdata, Failure *failure) {
-        Verifying *verifying = userdata;
-        _cleanup_bytes_ Bytes value = {};
-        int r;
-
-        r = table_fetch(verifying->again, key, &value, failure);
-        if (r < 0)
-                return r == -ENOENT ? table_damaged(verifying->table, "a key cannot be found", failure) : r;
-
-        verifying->found.digest += value_check(key, bytes_span(&value));
-        if (verifying->found.keys++ % PROGRESS_INTERVAL != 0 || !verifying->progress)
+        if (!key_make(name, &key))
                 return 0;
 
-        return verifying->progress(
-                MIN_OF((double) verifying->found.keys / (double) (verifying->table->state.keys + 1), 1.0),
-                verifying->userdata, failure);
-}
-
-/* The same file, whatever has become of its name, with nothing remembered of it. */
-static int table_open_again(const Table *table, Table **ret, Failure *failure) {
-        _cleanup_(table_closep) Table *again = NULL;
-        char path[64];
-        int r;
-
-        snprintf(path, sizeof(path), "/proc/self/fd/%d", gdbm_fdesc(table->gdbm));
-        r = table_open(path, TABLE_READ, false, &again, NULL);
-        if (r == -ENOMEM)
-                return failure_no_memory(failure);
-        if (r < 0)
-                return table_damaged(table, "it cannot be opened again", failure);
-
-        free(again->path);
-        again->path = strdup(table->path);
-        if (!again->path)
-                return failure_no_memory(failure);
-
-        *ret = TAKE_PTR(again);
-        return 0;
-}
-
-/* GDBM's directory has, for each value of the first bits of a hash, where the bucket is: the same for as many in a row as
- * the bucket spans, a power of two, beginning at a multiple of it. No key may go by an entry that is wrong, but the
- * lookup of one that is not there does. */
-static bool directory_fits(const int64_t *entries, size_t count, off_t size) {
-        for (size_t i = 0, run; i < count; i += run) {
-                for (run = 1; i + run < count && entries[i + run] == entries[i];)
-                        run++;
-
-                if ((run & (run - 1)) != 0 || i % run != 0 || entries[i] <= 0 || entries[i] >= size)
-                        return false;
-        }
-
-        return true;
-}
-
-static int verify_directory(const Table *table, Failure *failure) {
-        int descriptor = gdbm_fdesc(table->gdbm);
-        _cleanup_free_ int64_t *entries = NULL;
-        struct stat status;
-        Header header;
-        size_t size;
-
-        if (fstat(descriptor, &status) < 0 ||
-            pread(descriptor, &header, sizeof(header), 0) != (ssize_t) sizeof(header))
-                return table_damaged(table, "its header cannot be read", failure);
-
-        if (!header_is_known(&header))
-                return 0;
-
-        size = (size_t) MAX_OF(header.directory_size, 0);
-        entries = malloc(MAX_OF(size, (size_t) 1));
-        if (!entries)
-                return failure_no_memory(failure);
-
-        if (pread(descriptor, entries, size, header.directory) != (ssize_t) size ||
-            !directory_fits(entries, size / sizeof(*entries), status.st_size))
-                return table_damaged(table, "its directory", failure);
-
-        return 0;
-}
-
-/* Each key is looked up where nothing has just been read: GDBM would find the one that it has come by last without
- * looking, and so one that nobody else can find. */
-int table_verify(Table *table, TableProgress progress, void *userdata, Failure *failure) {
-        _cleanup_(table_closep) Table *again = NULL;
-        Verifying verifying = { .table = table, .progress = progress, .userdata = userdata };
-        int r;
-
-        r = verify_directory(table, failure);
-        if (r >= 0)
-                r = table_open_again(table, &again, failure);
-        if (r < 0)
-                return r;
-
-        verifying.again = again;
-        r = table_each(table, verify_key, &verifying, failure);
-        if (r < 0)
-                return r;
-
-        if (verifying.found.keys != table->state.keys || verifying.found.digest != table->state.digest)
-                return table_damaged(table, "keys are missing in it", failure);
-
-        return 0;
-}
-
-uint32_t table_hash(const char *key) {
-        size_t size = strlen(key);
-        uint32_t value = 0x238F13AFU * (uint32_t) size;
-
-        for (size_t i = 0; i < size; i++)
-                value = (value + ((uint32_t) key[i] << (i * 5 % 24))) & 0x7FFFFFFF;
+        value = 0x238F13AFU * (uint32_t) key.size;
+        for (size_t i = 0; i < key.size; i++)
+                value = (value + ((uint32_t) key.text[i] << (i * 5 % 24))) & 0x7FFFFFFF;
 
         return (1103515243U * value + 12345U) & 0x7FFFFFFF;
 }

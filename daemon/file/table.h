@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "base/failure.h"
 
+enum { TABLE_KEY_MAX = 1024 }; /* bytes of a key; a longer one is never there */
+
 typedef struct Table Table;
 
 typedef enum TableMode {
@@ -58,8 +60,8 @@ int table_each(Table *table, TableEach each, void *userdata, Failure *failure);
 typedef int (*TableProgress)(double progress, void *userdata, Failure *failure);
 int table_verify(Table *table, TableProgress progress, void *userdata, Failure *failure);
 
-/* GDBM's own hash (gdbm 1.23, hash.c): buckets lie in the order of its leading bits, so a load in this order
- * touches each bucket once. */
+/* GDBM's own hash (gdbm 1.23, hash.c) of the key as it stands in the file: buckets lie in the order of its leading bits, so
+ * a load in this order touches each bucket once. */
 uint32_t table_hash(const char *key);
 
 #endif

@@ -79,7 +79,7 @@ int card_type_take_fields(Job *job, const Record *record, json_t **ret, Failure 
         if (!fields)
                 return failure_no_memory(failure);
 
-        r = profile_check_fields(profile, record->id, fields, failure);
+        r = profile_check_extracted(profile, record->id, fields, failure);
         if (r < 0) {
                 if (!streq(record->type, job_made_type(job)))
                         failure_prefix(failure, "The record cannot become a card of type %s",

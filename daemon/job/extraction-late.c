@@ -23,17 +23,25 @@ static void late_free(LateConfirm *late) {
 }
 DEFINE_CLEANUP(LateConfirm *, late_free)
 
+static void report_late(const LateConfirm *late) {
+        Ledger *ledger = ledger_of(late->engine, late->branch);
+
+        if (ledger)
+                ledger->late++;
+        log_event(LOG_LATE_CONFIRMATION, &(LogSubject){ .job = late->uuid, .card_type = late->type },
+                  "Branch %s has confirmed card number %" PRIu32
+                  " of a job that was cancelled: the card exists. "
+                  "It is in the record's history.",
+                  late->branch, late->count);
+}
+
 static void on_late_recorded(const Record *record, const Failure *failure, void *userdata) {
         _cleanup_(late_freep) LateConfirm *late = userdata;
         JobEngine *engine = late->engine;
 
         engine->stores_pending--;
         if (!failure_is_set(failure))
-                log_event(LOG_LATE_CONFIRMATION, &(LogSubject){ .job = late->uuid, .card_type = late->type },
-                          "Branch %s has confirmed card number %" PRIu32
-                          " of a job that was cancelled: the card "
-                          "exists. It is in the record's history.",
-                          late->branch, late->count);
+                report_late(late);
         call_answer(TAKE_PTR(late->call), record, failure);
         engine_check_parked(engine);
 }
@@ -58,13 +66,22 @@ static void late_refuse(LateConfirm *late, const Failure *failure) {
 
 /* --- what matches nothing --- */
 
-void extraction_advise_unmatched(Job *job) {
+static void advise_unmatched(Job *job) {
         job_set_advice(
                 job,
                 "Branch %s has made card number %" PRIu32
                 ", of which the record does not know; was the issuance file restored from a backup? Retry takes "
                 "it into the record, Cancel dismisses it.",
                 job->branch, job->count);
+}
+
+void extraction_keep(Job *job) {
+        Ledger *ledger = ledger_of(job->engine, job->branch);
+
+        job->state = JOB_PAUSED;
+        if (ledger)
+                ledger->kept++;
+        advise_unmatched(job);
 }
 
 void extraction_unmatched_kept(Job *job) {
@@ -74,7 +91,6 @@ void extraction_unmatched_kept(Job *job) {
                   "Branch %s has confirmed a card of which the record does not know. Job %" PRIu64
                   " keeps it until it is accepted (retry) or dismissed (cancel).",
                   job->branch, job->number);
-        extraction_advise_unmatched(job);
         while ((call = extraction_take(job)))
                 call_answer(call, NULL, NULL);
 }
@@ -87,12 +103,12 @@ static int keep_unmatched(LateConfirm *late, Failure *failure) {
         if (!job)
                 return failure_errno(failure->kind);
 
-        job->state = JOB_PAUSED;
         job->count = late->count;
         job->new_serial = strdup(late->call->serial);
         if (!job->new_serial)
                 return failure_no_memory(failure);
 
+        extraction_keep(job);
         extraction_add(job, TAKE_PTR(late->call));
         extraction_begin(TAKE_PTR(job));
         return 0;

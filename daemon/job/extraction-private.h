@@ -44,7 +44,8 @@ BranchCall *extraction_take(Job *job);
 /* The call is taken over, and answered in any case. */
 void extraction_confirm_late(JobEngine *engine, const char *branch, const char *uuid, const char *type,
                              const char *id, BranchCall *call);
-void extraction_advise_unmatched(Job *job);
+/* Its state, and its branch's count of such. */
+void extraction_keep(Job *job);
 void extraction_unmatched_kept(Job *job);
 
 /* The last entry of a record's history with that job and event; NULL. */
@@ -58,7 +59,9 @@ struct Ledger {
         char *branch;
         char day[sizeof("2026-11-24")]; /* UTC */
         unsigned count;                 /* cards extracted that day */
-        unsigned open;                  /* extractions right now */
+        unsigned open;                  /* extractions right now, those kept among them */
+        unsigned kept;                  /* confirmations that match nothing, right now */
+        unsigned late;                  /* confirmations of cancelled jobs, since the start */
         bool limited;                   /* the count is kept on disk */
 };
 

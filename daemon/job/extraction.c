@@ -102,6 +102,8 @@ void extraction_leave(Job *job) {
                 job->entered = false;
                 if (ledger)
                         ledger->open--;
+                if (ledger && job->state == JOB_PAUSED)
+                        ledger->kept--;
         }
 
         failure_set(&failure, FAILURE_LINE_DOWN, "The centre is stopping; ask again.");
@@ -341,6 +343,31 @@ void extraction_begin(Job *job) {
         (void) job_begin(job, on_stored, job, on_begun, &failure);
 }
 
+/* job: NULL for a new one. */
+static int check_extract(const JobEngine *engine, const Job *job, const ConfigBranch *branch,
+                         const ExtractRequest *request, Failure *failure) {
+        int r;
+
+        if (!catalogue_profile(engine->parts.catalogue, request->type))
+                return failure_set(
+                        failure, FAILURE_UNKNOWN_CARD_TYPE,
+                        "The centre has no profile for card type %s, so it cannot tell what a card "
+                        "needs; its administrator adds the type to correlation.yaml.",
+                        request->type);
+        if (!job)
+                return 0;
+
+        r = check_owner(job, branch, failure);
+        if (r >= 0)
+                r = check_same(job, request->type, request->id, failure);
+        if (r >= 0)
+                r = card_type_check_same(job, request->card_type, failure);
+        if (r < 0 || job->state != JOB_PAUSED)
+                return r;
+
+        return failure_set(failure, FAILURE_JOB_FINISHED, "This job has been confirmed. Begin a new job.");
+}
+
 static int serve_extract(const ConfigBranch *branch, const ExtractRequest *request, RecordDone done,
                          void *done_userdata, void *userdata) {
         JobEngine *engine = userdata;
@@ -354,11 +381,8 @@ static int serve_extract(const ConfigBranch *branch, const ExtractRequest *reque
                 return -ENOMEM;
 
         call->request = request->request;
-        if (job && check_owner(job, branch, &failure) >= 0 &&
-            check_same(job, request->type, request->id, &failure) >= 0 &&
-            card_type_check_same(job, request->card_type, &failure) >= 0 && job->state == JOB_PAUSED)
-                failure_set(&failure, FAILURE_JOB_FINISHED, "This job has been confirmed. Begin a new job.");
-        if (!job && ledger_take(engine, branch, &failure) >= 0) {
+        if (check_extract(engine, job, branch, request, &failure) >= 0 && !job &&
+            ledger_take(engine, branch, &failure) >= 0) {
                 job = extraction_new(engine, branch->name, request->job_uuid, request->type, request->id,
                                      &failure);
                 if (job && card_type_choose(job, request->card_type, &failure) < 0) {
@@ -435,11 +459,20 @@ static int serve_abandon(const ConfigBranch *branch, const char *job_uuid, bool 
         return 0;
 }
 
+/* The profile says it; of a type without one, which serve_extract() refuses, nothing is needed. */
+static bool serve_needs(const char *type, const char *field, void *userdata) {
+        const JobEngine *engine = userdata;
+        const Profile *profile = catalogue_profile(engine->parts.catalogue, type);
+
+        return profile && profile_field_is_needed(profile, field);
+}
+
 const CentreHandlers *job_engine_centre_handlers(void) {
         static const CentreHandlers handlers = {
                 .extract = serve_extract,
                 .confirm = serve_confirm,
                 .abandon = serve_abandon,
+                .needs = serve_needs,
         };
 
         return &handlers;
@@ -496,7 +529,7 @@ void extraction_resume(Job *job) {
         }
 
         if (job->state == JOB_PAUSED)
-                extraction_advise_unmatched(job);
+                extraction_keep(job);
         else
                 job->centre_busy =
                         centre_look(job->engine->parts.centre, job->type, job->id, on_resumed, job) >= 0;

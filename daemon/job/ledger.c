@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "job/extraction-private.h"
+#include "job/extraction.h"
 
 enum { OPEN_MAX = 1000 };
 
@@ -68,12 +69,16 @@ static void ledger_store(JobEngine *engine, const Ledger *ledger) {
         json_decref(object);
 }
 
+static bool is_today(const Ledger *ledger, char now[static RECORD_TIME_SIZE]) {
+        record_now(now);
+        return strncmp(now, ledger->day, sizeof(ledger->day) - 1) == 0;
+}
+
 /* Each day counts anew. */
 static void ledger_turn(Ledger *ledger) {
         char now[RECORD_TIME_SIZE];
 
-        record_now(now);
-        if (strncmp(now, ledger->day, sizeof(ledger->day) - 1) == 0)
+        if (is_today(ledger, now))
                 return;
 
         memcpy(ledger->day, now, sizeof(ledger->day) - 1);
@@ -122,4 +127,19 @@ void ledger_give_back(JobEngine *engine, const char *branch) {
 
         ledger->count--;
         ledger_store(engine, ledger);
+}
+
+void job_engine_branch_counts(const JobEngine *engine, const char *branch, BranchCounts *ret) {
+        const Ledger *ledger = engine->ledgers;
+        char now[RECORD_TIME_SIZE];
+
+        while (ledger && !streq(ledger->branch, branch))
+                ledger = ledger->next;
+
+        *ret = (BranchCounts){};
+        if (ledger)
+                *ret = (BranchCounts){ .today = is_today(ledger, now) ? ledger->count : 0,
+                                       .open = ledger->open - ledger->kept,
+                                       .kept = ledger->kept,
+                                       .late = ledger->late };
 }

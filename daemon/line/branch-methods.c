@@ -87,6 +87,24 @@ static json_t *last_request(const Record *record, const char *branch) {
         return history;
 }
 
+/* The fields that the card needs; the values are shared. */
+static json_t *needed_fields(const Record *record, const Reply *reply) {
+        const CentreServerOptions *server = &reply->connection->server->options;
+        const char *other = json_string_value(json_object_get(record->extraction, "card-type"));
+        json_t *fields = json_object(), *value;
+        const char *name;
+
+        json_object_foreach(record->fields, name, value) {
+                if (server->handlers->needs(other ? other : record->type, name, server->userdata) &&
+                    json_object_set(fields, name, value) < 0) {
+                        json_decref(fields);
+                        return NULL;
+                }
+        }
+
+        return fields;
+}
+
 /* What this card needs, and nothing else: who issued the earlier ones, and where, stays here. */
 static char *format_for_branch(const Record *record, const Reply *reply) {
         Record trimmed = {
@@ -94,7 +112,7 @@ static char *format_for_branch(const Record *record, const Reply *reply) {
                 .id = record->id,
                 .issued = record->issued,
                 .count = record->count,
-                .fields = reply->with_fields ? json_incref(record->fields) : json_object(),
+                .fields = reply->with_fields ? needed_fields(record, reply) : json_object(),
                 .history = reply->with_fields ? last_request(record, reply->branch) : json_array(),
                 .extraction = reply->with_fields ? NULL : json_incref(record->extraction),
         };
@@ -281,6 +299,8 @@ static int take_place(Connection *connection, uint64_t number, sd_bus_error *err
         if (branch->connection && branch->connection != connection)
                 connection_close(branch->connection);
 
+        if (branch->connection != connection)
+                record_now(branch->since);
         branch->connection = connection;
         branch->number = number;
         branch->number_at = now();

@@ -97,6 +97,7 @@ void centre_server_reload(CentreServer *server, const Config *config) {
                 if (was && branches[i].known) {
                         branches[i].number = was->number;
                         branches[i].number_at = was->number_at;
+                        memcpy(branches[i].since, was->since, sizeof(branches[i].since));
                 }
         }
 
@@ -104,6 +105,20 @@ void centre_server_reload(CentreServer *server, const Config *config) {
         server->branches = branches;
         server->branch_count = branches ? config->branch_count : 0;
         server->options.config = config;
+}
+
+bool centre_server_branch(const CentreServer *server, size_t n, BranchView *ret) {
+        const Branch *branch;
+
+        if (n >= server->branch_count)
+                return false;
+
+        branch = &server->branches[n];
+        *ret = (BranchView){ .config = branch->config,
+                             .account_exists = branch->known,
+                             .connected = branch->connection != NULL,
+                             .since = branch->since };
+        return true;
 }
 
 /* --- accepting --- */

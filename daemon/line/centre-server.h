@@ -23,6 +23,8 @@ typedef struct CentreHandlers {
         int (*abandon)(const ConfigBranch *branch, const char *job_uuid, bool card_written,
                        const char *reason, const Actor *actor, RecordDone done, void *done_userdata,
                        void *userdata);
+        /* Whether a card of that type needs that field of its record: the others do not go over the line. */
+        bool (*needs)(const char *type, const char *field, void *userdata);
 } CentreHandlers;
 
 typedef struct CentreServerOptions {
@@ -38,6 +40,18 @@ typedef struct CentreServerOptions {
 int centre_server_new(const CentreServerOptions *options, CentreServer **ret, Failure *failure);
 CentreServer *centre_server_free(CentreServer *server);
 DEFINE_CLEANUP(CentreServer *, centre_server_free)
+
+/* A branch as the centre sees it. */
+typedef struct BranchView {
+        const ConfigBranch *config; /* borrowed until centre_server_reload() */
+        bool account_exists;        /* without it nobody connects */
+        bool connected;
+        const char *since; /* UTC, as record_now(): when it has connected, or has gone; "": not here since the
+                              service's start. Borrowed until the next event */
+} BranchView;
+
+/* The n-th branch of the configuration, from 0. False where there are no more. */
+bool centre_server_branch(const CentreServer *server, size_t n, BranchView *ret);
 
 /* The branches of a new configuration. A connection whose account is no longer listed is closed. */
 void centre_server_reload(CentreServer *server, const Config *config);

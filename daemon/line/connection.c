@@ -216,8 +216,10 @@ void connection_close(Connection *connection) {
                 link = &(*link)->next;
 
         *link = connection->next;
-        if (connection->branch && connection->branch->connection == connection)
+        if (connection->branch && connection->branch->connection == connection) {
                 connection->branch->connection = NULL;
+                record_now(connection->branch->since);
+        }
 
         connection->server = NULL;
         connection->branch = NULL;

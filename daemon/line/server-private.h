@@ -14,10 +14,11 @@ typedef struct Connection Connection;
 typedef struct Branch {
         const ConfigBranch *config; /* NULL: no longer listed, while a connection of it is being closed */
         uid_t uid;
-        bool known;             /* the account is there */
-        Connection *connection; /* that has said Hello; NULL: none */
-        uint64_t number;        /* of the newest connection that has */
-        uint64_t number_at;     /* when, in microseconds of CLOCK_MONOTONIC */
+        bool known;                   /* the account is there */
+        Connection *connection;       /* that has said Hello; NULL: none */
+        uint64_t number;              /* of the newest connection that has */
+        uint64_t number_at;           /* when, in microseconds of CLOCK_MONOTONIC */
+        char since[RECORD_TIME_SIZE]; /* it has this connection, or none any more; "" at first */
 } Branch;
 
 struct Connection {

@@ -35,6 +35,9 @@ void pair_restart_branch(Pair *pair);
 const char *pair_issue(Pair *pair, unsigned slot, const char *type, const char *id, const char *serial);
 void pair_wait_line(Pair *pair, const char *state);
 
+/* From now on that desk has no profile for STORY_V1. */
+void line_forget_type(Desk *desk);
+
 /* --- the line --- */
 
 typedef struct Line Line;
@@ -63,6 +66,8 @@ void line_delay(Line *line, unsigned milliseconds);
 /* Since line_cut_after(), line_open(). */
 unsigned long line_bytes(Line *line);
 unsigned line_connections(Line *line);
+/* Whether that text was in what has passed, either way, since line_open(). */
+bool line_carried(Line *line, const char *text);
 /* How many are open right now. */
 unsigned line_open_connections(Line *line);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The centre among its branches: who gets a card, what a branch may have, what an administrator sees and cancels, and
  * what is refused to whom. */
+#include "tests/bus/command.h"
 #include "tests/bus/line.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OLD_SERIAL   "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL   "B2B2B2B2B2B2B2B2"
@@ -214,6 +216,85 @@ START_TEST(a_confirmation_of_which_the_record_does_not_know_is_kept_until_it_is_
 }
 END_TEST
 
+static void expect_listed(Desk *desk, const char *text) {
+        _command_ list = command_run(desk, DONE, NULL, COMMAND("--json", "branch", "list"));
+        command_expect_output(list, text);
+}
+
+START_TEST(a_centre_lists_its_branches_and_what_they_have_open)
+{
+        Desk *desk = centre_open("  - {name: " LINE_BRANCH ", account: \"61001\", cards-per-day: 20}\n");
+        sd_bus *nobody = desk_bus_as(desk, DESK_NOBODY), *peer;
+
+        expect_listed(desk, "\"account\": \"61001\"");
+        expect_listed(desk, "\"connected\": false");
+        expect_listed(desk, "\"since\": \"\"");
+        peer = peer_open(desk, LINE_ACCOUNT);
+        expect_listed(desk, "\"connected\": true");
+        expect_listed(desk, "\"since\": \"20");
+        (void) peer_extract(desk, peer, STORY_V1, STORY_ID, LINE_UUID);
+        expect_listed(desk, "\"open\": 1");
+        expect_listed(desk, "\"today\": 1");
+        {
+                _command_ list = command_run(desk, DONE, NULL, COMMAND("branch", "list"));
+                command_expect_output(list, "yes since 20");
+                command_expect_output(list, "1 of 20");
+        }
+
+        /* One that nobody here knows of waits for the administrator, also after a restart. */
+        peer_call(desk, peer, NULL, "Confirm", "sssusa{sv}", LINE_OTHER_UUID, STORY_V1, "00009999", 4,
+                  NEW_SERIAL, 0);
+        expect_listed(desk, "\"kept\": 1");
+        expect_listed(desk, "\"open\": 1");
+        desk_kill_daemon(desk);
+        peer_close(peer);
+        story_start(desk, 0);
+        expect_listed(desk, "\"kept\": 1");
+        expect_listed(desk, "\"open\": 1");
+        expect_listed(desk, "\"today\": 1");
+        free(desk_call_refused(desk, nobody, "InteractiveAuthorizationRequired", "ListBranches", ""));
+        sd_bus_unref(nobody);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(a_branch_whose_connection_has_gone_and_whose_card_came_late_is_listed_so)
+{
+        Desk *desk = centre_open(ONE_BRANCH TWO_BRANCHES);
+        sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *other;
+        char *job;
+
+        (void) peer_extract(desk, peer, STORY_V1, STORY_ID, LINE_UUID);
+        job = extraction(desk);
+        story_cancel(desk, job);
+        expect_listed(desk, "\"late\": 0");
+        peer_call(desk, peer, NULL, "Confirm", "sssusa{sv}", LINE_UUID, STORY_V1, STORY_ID, 1, NEW_SERIAL, 0);
+        expect_listed(desk, "\"late\": 1");
+        peer_close(peer);
+        /* Whoever comes now is served after the centre has seen the other one go. */
+        other = peer_open(desk, LINE_OTHER_USER);
+        peer_call(desk, other, NULL, "Look", "ss", STORY_V1, STORY_ID);
+        {
+                _command_ list = command_run(desk, DONE, NULL, COMMAND("branch", "list"));
+                command_expect_output(list, "no since 20");
+                command_expect_output(list, "yes since 20");
+        }
+        peer_close(other);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(who_is_no_centre_has_no_branches_to_list)
+{
+        Desk *desk = story_open(0);
+
+        expect_part(desk, desk_call_refused(desk, desk_bus(desk), "InvalidArgs", "ListBranches", ""),
+                    "no centre");
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_branch_has_its_types_and_so_many_cards_a_day_also_after_a_restart)
 {
         Desk *desk = centre_open("  - {name: " LINE_BRANCH
@@ -270,6 +351,61 @@ START_TEST(the_issuance_data_has_what_this_card_needs_and_nothing_else)
         sd_bus_message_unref(reply);
         peer_close(peer);
         desk_close(desk);
+}
+END_TEST
+
+/* The shipped profile, but the staff number is in the record alone. */
+static void keep_number_off_the_card(Desk *desk) {
+        static const char written[] = "{field: number}", constant[] = "\"3132333435363738\"";
+        char path[512], text[8192] = "", *place;
+        FILE *file;
+        size_t size;
+
+        snprintf(path, sizeof(path), "%s/cards/" STORY_V1 ".yaml", getenv("ICREISSUE_SOURCE"));
+        file = fopen(path, "re");
+        ck_assert_ptr_nonnull(file);
+        size = fread(text, 1, sizeof(text) - 256, file);
+        fclose(file);
+        place = memmem(text, size, written, strlen(written));
+        ck_assert_ptr_nonnull(place);
+        memmove(place + strlen(constant), place + strlen(written), strlen(place + strlen(written)) + 1);
+        memcpy(place, constant, strlen(constant));
+        strcat(text, "unwritten: [number]\n");
+        if (mkdir(desk_path(desk, "config/cards"), 0755) < 0)
+                desk_fail(desk, "config/cards: %m");
+        desk_write(desk, "config/cards/" STORY_V1 ".yaml", text);
+        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
+}
+
+START_TEST(a_field_that_the_card_does_not_need_does_not_go_over_the_line)
+{
+        Pair *pair = pair_open(2, NULL, NULL);
+
+        keep_number_off_the_card(pair->centre);
+        keep_number_off_the_card(pair->branch);
+        pair_issue(pair, 0, STORY_V1, STORY_ID, OLD_SERIAL);
+        story_expect_record(pair->centre, STORY_V1, STORY_ID, "issued", 1);
+        ck_assert(line_carried(pair->line, "291231"));
+        ck_assert(!line_carried(pair->line, "S0000042"));
+        ck_assert(!line_carried(pair->line, "number"));
+        pair_close(pair);
+}
+END_TEST
+
+START_TEST(a_type_that_the_centre_has_no_profile_for_is_refused_and_not_counted)
+{
+        Pair *pair = pair_open(1, NULL, NULL);
+        char *job;
+
+        story_enrol(pair->centre, STORY_V1, STORY_ID);
+        line_forget_type(pair->centre);
+        desk_insert(pair->branch, 0, story_blank(pair->branch, STORY_V1, DESK_T1, NEW_SERIAL));
+        job = story_start_issue(pair->branch, STORY_V1, STORY_ID, 0);
+        story_expect_state(pair->branch, job, "done|failed|cancelled", "failed");
+        story_expect_property(pair->branch, job, "ErrorName", "org.example.ICReissue.Error.UnknownCardType");
+        story_expect_record(pair->centre, STORY_V1, STORY_ID, "unissued", 0);
+        free(job);
+        pair_close(pair);
 }
 END_TEST
 
@@ -384,8 +520,13 @@ int main(void) {
                 a_cancelled_extraction_keeps_its_number_and_a_late_confirmation_is_recorded_and_reported,
                 only_who_manages_the_service_cancels_a_branchs_extraction,
                 a_confirmation_of_which_the_record_does_not_know_is_kept_until_it_is_accepted_or_dismissed,
+                a_centre_lists_its_branches_and_what_they_have_open,
+                a_branch_whose_connection_has_gone_and_whose_card_came_late_is_listed_so,
+                who_is_no_centre_has_no_branches_to_list,
                 a_branch_has_its_types_and_so_many_cards_a_day_also_after_a_restart,
                 the_issuance_data_has_what_this_card_needs_and_nothing_else,
+                a_field_that_the_card_does_not_need_does_not_go_over_the_line,
+                a_type_that_the_centre_has_no_profile_for_is_refused_and_not_counted,
                 another_major_version_is_refused_by_name_and_a_newer_minor_one_is_served,
                 a_newer_connection_closes_the_older_and_an_older_one_that_comes_late_is_not_let_in,
                 a_branch_that_is_taken_out_of_the_configuration_is_let_in_no_more,

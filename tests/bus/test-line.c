@@ -112,31 +112,15 @@ START_TEST(R7_the_branch_writes_from_its_own_reissuing_file_though_the_line_is_d
 }
 END_TEST
 
-/* The shipped correlation table without staff-v1. */
-static void forget_type(Desk *desk) {
-        char path[512], line[256], text[4096] = "";
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s/cards/correlation.yaml", getenv("ICREISSUE_SOURCE"));
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        while (fgets(line, sizeof(line), file))
-                if (strncmp(line, STORY_V1 ":", strlen(STORY_V1 ":")) != 0)
-                        strncat(text, line, sizeof(text) - strlen(text) - 1);
-        fclose(file);
-        desk_write(desk, "config/correlation.yaml", text);
-        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
-}
-
 START_TEST(R8_the_branch_knows_types_by_its_own_readout_and_correlation)
 {
         Pair *pair = open_with_request();
 
         /* The centre does not know the type any more; the branch alone reads the card. */
-        forget_type(pair->centre);
+        line_forget_type(pair->centre);
         story_expect_card(pair->branch, 0, STORY_V1, STORY_ID);
 
-        forget_type(pair->branch);
+        line_forget_type(pair->branch);
         free(desk_call_refused(pair->branch, desk_bus(pair->branch), "UnknownCardType", "ReadCard", "s",
                                desk_reader_name(pair->branch, 0)));
         pair_close(pair);

@@ -174,6 +174,11 @@ static void answer_nothing(Response *response, Status status) {
         response->status = status;
 }
 
+/* Whether a longer answer than Le allows comes in parts, at any level of reader. */
+static bool chains_answers(const Card *card) {
+        return card->family && card->family->chains;
+}
+
 /* The beginning of the answer; the rest waits for GET RESPONSE. */
 static void answer_beginning(Card *card, size_t length, Response *response) {
         size_t rest = response->length - length;
@@ -197,7 +202,7 @@ static void answer_apdu(Card *card, const Command *command, Response *response) 
                 return;
         }
         if (command->expected < response->length) {
-                if (card->family && card->family->chains)
+                if (chains_answers(card))
                         return answer_beginning(card, command->expected, response);
                 if (!response->part)
                         return answer_nothing(response, wrong_le(response->length));
@@ -216,6 +221,9 @@ static void answer_tpdu(Card *card, const Command *command, Response *response) 
                 return;
         if (command->length > 0)
                 return answer_beginning(card, 0, response);
+        if (command->expected < response->length && command_expects_everything(command) &&
+            chains_answers(card))
+                return answer_beginning(card, command->expected, response);
         if (command->expected > response->length || (command->expected < response->length && !response->part))
                 return answer_nothing(response, wrong_le(response->length));
         response->length = command->expected;
@@ -255,14 +263,14 @@ void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *res
                 return;
 
         chains = !card->family || card->family->chains;
-        if ((tpdu || (card->family && chains)) && command.instruction == INSTRUCTION_GET_RESPONSE &&
+        if ((tpdu || chains_answers(card)) && command.instruction == INSTRUCTION_GET_RESPONSE &&
             !card->terminated)
                 return get_response(card, &command, response);
         waiting_drop(card);
 
         response->status = chains ? run_chained(card, &command, response) : run(card, &command, response);
         if ((response->status & 0xFF00) != 0x9000 && (response->status & 0xFF00) != 0x9100 &&
-            (response->status & 0xFF00) != 0x6200)
+            (response->status & 0xFF00) != 0x6200 && (response->status & 0xFF00) != 0x6300)
                 return answer_nothing(response, response->status);
         if (tpdu)
                 answer_tpdu(card, &command, response);

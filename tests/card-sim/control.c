@@ -63,6 +63,13 @@ static void control_remove(Control *control, ControlClient *client, Slot *slot, 
         reply(client, "ok");
 }
 
+static void control_power(Control *control, ControlClient *client, Slot *slot, char **words) {
+        (void) control;
+        (void) words;
+        slot_power(slot);
+        reply(client, "ok");
+}
+
 static void control_state(Control *control, ControlClient *client, Slot *slot, char **words) {
         (void) control;
         (void) words;
@@ -190,14 +197,23 @@ static const struct {
         const char *name;
         void (*run)(Control *control, ControlClient *client, Slot *slot, char **words);
 } commands[] = {
-        { "insert", control_insert },         { "remove", control_remove },
-        { "state", control_state },           { "wait-removed", control_wait_removed },
-        { "apdu-count", control_apdu_count }, { "remove-at", control_remove_at },
-        { "unplug-at", control_unplug_at },   { "hold-at", control_hold_at },
-        { "wait-held", control_wait_held },   { "release", control_release },
-        { "fail-at", control_fail_at },       { "flip", control_flip },
-        { "delay", control_delay },           { "mute", control_mute },
-        { "trace", control_trace },           { "quit", control_quit },
+        { "insert", control_insert },
+        { "power", control_power },
+        { "remove", control_remove },
+        { "state", control_state },
+        { "wait-removed", control_wait_removed },
+        { "apdu-count", control_apdu_count },
+        { "remove-at", control_remove_at },
+        { "unplug-at", control_unplug_at },
+        { "hold-at", control_hold_at },
+        { "wait-held", control_wait_held },
+        { "release", control_release },
+        { "fail-at", control_fail_at },
+        { "flip", control_flip },
+        { "delay", control_delay },
+        { "mute", control_mute },
+        { "trace", control_trace },
+        { "quit", control_quit },
 };
 
 static void run_line(Control *control, ControlClient *client, Slot *slot, char *line) {

@@ -4,6 +4,7 @@
  *
  *   insert FILE                    a card into the slot
  *   remove                         and out of it
+ *   power                          the reader was plugged in: the card in it is connected (QEMU tells nobody)
  *   state                          ok empty | ok inserted FILE
  *   wait-removed                   answered when the slot is empty
  *   apdu-count                     ok N: APDUs since the program began

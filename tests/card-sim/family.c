@@ -9,7 +9,8 @@
 #include "staff.h"
 
 static const Family *const families[] = {
-        &family_usim, &family_sim, &family_mifare, &family_ultralight, &family_iso15693, &family_piv,
+        &family_usim, &family_sim,     &family_mifare,  &family_ultralight,     &family_iso15693,
+        &family_piv,  &family_desfire, &family_openpgp, &family_globalplatform, &family_gp_scp02,
 };
 
 const Family *family_find(const char *kind) {

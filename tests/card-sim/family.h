@@ -39,7 +39,11 @@ int family_card(const Family *family, Manner manner, Card **ret);
 size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
                   uint8_t atr[static CARD_ATR_MAX]);
 
-/* uicc.c, gsm-sim.c, mifare.c, tag.c, piv.c */
-extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693, family_piv;
+/* uicc.c, gsm-sim.c, mifare.c, tag.c */
+extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693;
+extern const Family family_desfire;                         /* desfire.c */
+extern const Family family_globalplatform, family_gp_scp02; /* globalplatform.c */
+extern const Family family_openpgp;                         /* openpgp.c */
+extern const Family family_piv;                             /* piv.c */
 
 #endif

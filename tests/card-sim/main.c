@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* card-sim: one reader slot and the simulated card in it, driven by vpcd on one side and by a test on the other; or,
- * with --new, a fresh blank in a file. */
+/* card-sim: one reader slot and the simulated card in it, driven by vpcd or QEMU on one side and by a test on the other;
+ * or, with --new, a fresh blank in a file. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -20,12 +20,13 @@
 #include "state.h"
 
 typedef struct Options {
-        const char *port, *control, *plug, *reader; /* a slot */
-        const char *kind, *file, *serial, *manner;  /* a new card */
+        const char *port, *qemu, *control, *plug, *reader; /* a slot */
+        const char *kind, *file, *serial, *manner;         /* a new card */
 } Options;
 
 static int usage(void) {
         fputs("card-sim --port PORT --control SOCKET [--plug DIRECTORY --reader NUMBER]\n"
+              "card-sim --qemu SOCKET --control SOCKET\n"
               "card-sim --new KIND FILE [--serial HEX] [--manner t0|t1]\n",
               stderr);
         return EXIT_FAILURE;
@@ -75,7 +76,7 @@ static int run(Slot *slot, Control *control, int power) {
         struct pollfd watched[2 + 1 + CONTROL_CLIENTS_MAX];
 
         while (!control->quit) {
-                watched[0] = (struct pollfd){ .fd = slot->held ? -1 : slot->vpcd, .events = POLLIN };
+                watched[0] = (struct pollfd){ .fd = slot->held ? -1 : slot->line, .events = POLLIN };
                 watched[1] = (struct pollfd){ .fd = power, .events = POLLIN };
                 control_watch(control, watched + 2);
                 if (poll(watched, sizeof(watched) / sizeof(watched[0]), -1) < 0) {
@@ -105,12 +106,12 @@ static bool number_read(const char *text, unsigned long most, unsigned long *ret
 }
 
 static int serve(const Options *options) {
-        Slot slot = { .vpcd = -1, .plug = options->plug };
-        unsigned long port, reader = 0;
+        Slot slot = { .line = -1, .plug = options->plug, .qemu = options->qemu };
+        unsigned long port = 0, reader = 0;
         Control control;
         int r, power = -1;
 
-        if (!number_read(options->port, 65535, &port) ||
+        if ((options->port && !number_read(options->port, 65535, &port)) ||
             (options->reader && !number_read(options->reader, PLUG_READERS_MAX - 1, &reader)))
                 return usage();
         slot.port = (uint16_t) port;
@@ -131,10 +132,15 @@ static int serve(const Options *options) {
 
 int main(int argc, char **argv) {
         static const struct option known[] = {
-                { "port", required_argument, NULL, 'p' },   { "control", required_argument, NULL, 'c' },
-                { "plug", required_argument, NULL, 'd' },   { "reader", required_argument, NULL, 'r' },
-                { "new", required_argument, NULL, 'n' },    { "serial", required_argument, NULL, 's' },
-                { "manner", required_argument, NULL, 'm' }, {},
+                { "port", required_argument, NULL, 'p' },
+                { "qemu", required_argument, NULL, 'q' },
+                { "control", required_argument, NULL, 'c' },
+                { "plug", required_argument, NULL, 'd' },
+                { "reader", required_argument, NULL, 'r' },
+                { "new", required_argument, NULL, 'n' },
+                { "serial", required_argument, NULL, 's' },
+                { "manner", required_argument, NULL, 'm' },
+                {},
         };
         Options options = {};
         int option;
@@ -143,6 +149,9 @@ int main(int argc, char **argv) {
                 switch (option) {
                 case 'p':
                         options.port = optarg;
+                        break;
+                case 'q':
+                        options.qemu = optarg;
                         break;
                 case 'c':
                         options.control = optarg;
@@ -170,5 +179,6 @@ int main(int argc, char **argv) {
                 options.file = argv[optind];
                 return options.file && optind + 1 == argc ? new_card(&options) : usage();
         }
-        return options.port && options.control && optind == argc ? serve(&options) : usage();
+        return !options.port != !options.qemu && options.control && optind == argc ? serve(&options)
+                                                                                   : usage();
 }

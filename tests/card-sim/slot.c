@@ -10,6 +10,7 @@
 
 #include "hex.h"
 #include "plug.h"
+#include "qemu.h"
 #include "state.h"
 #include "vpcd.h"
 
@@ -41,11 +42,25 @@ static void tell_driver(Slot *slot) {
                 plug_send(slot->plug, "reader", slot->reader, "!");
 }
 
+static int line_connect(Slot *slot) {
+        uint8_t atr[CARD_ATR_MAX];
+
+        if (!slot->qemu)
+                return vpcd_connect(slot->port);
+        return qemu_connect(slot->qemu, atr, card_atr(slot->card, atr));
+}
+
+static int line_send(Slot *slot, const uint8_t *bytes, size_t length) {
+        return slot->qemu ? qemu_send(slot->line, bytes, length) : vpcd_send(slot->line, bytes, length);
+}
+
 static void disconnect(Slot *slot) {
-        if (slot->vpcd < 0)
+        if (slot->line < 0)
                 return;
-        close(slot->vpcd);
-        slot->vpcd = -1;
+        if (slot->qemu)
+                qemu_remove(slot->line);
+        close(slot->line);
+        slot->line = -1;
         tell_driver(slot);
 }
 
@@ -54,8 +69,8 @@ void slot_power(Slot *slot) {
                 return;
         disconnect(slot);
         card_reset(slot->card);
-        slot->vpcd = vpcd_connect(slot->port);
-        if (slot->vpcd >= 0)
+        slot->line = line_connect(slot);
+        if (slot->line >= 0)
                 tell_driver(slot);
 }
 
@@ -124,7 +139,7 @@ static void answer(Slot *slot) {
         response_append(&response, trailer, sizeof(trailer));
         take_time(slot->delay);
         note_bytes(slot, '<', response.data, response.length);
-        if (vpcd_send(slot->vpcd, response.data, response.length) < 0)
+        if (line_send(slot, response.data, response.length) < 0)
                 disconnect(slot);
 }
 
@@ -185,7 +200,7 @@ static void serve_control(Slot *slot, uint8_t code) {
                 return;
         case VPCD_ATR:
                 length = card_atr(slot->card, atr);
-                if (vpcd_send(slot->vpcd, atr, length) < 0)
+                if (line_send(slot, atr, length) < 0)
                         disconnect(slot);
                 return;
         }
@@ -199,7 +214,7 @@ void slot_release(Slot *slot) {
         if (!slot->held)
                 return;
         slot->held = false;
-        if (!slot->card || slot->vpcd < 0)
+        if (!slot->card || slot->line < 0)
                 return;
         if (length > 0)
                 carry_out(slot, message, length);
@@ -207,14 +222,16 @@ void slot_release(Slot *slot) {
 }
 
 void slot_serve(Slot *slot) {
-        ssize_t length = vpcd_receive(slot->vpcd, message);
+        ssize_t length = slot->qemu ? qemu_receive(slot->line, message) : vpcd_receive(slot->line, message);
 
+        if (length == -EAGAIN)
+                return;
         if (length <= 0) { /* the reader is gone; the card stays in it */
                 disconnect(slot);
                 card_reset(slot->card);
                 return;
         }
-        if (length == 1)
+        if (length == 1 && !slot->qemu)
                 serve_control(slot, message[0]);
         else
                 serve_apdu(slot, message, (size_t) length);

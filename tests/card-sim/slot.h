@@ -18,12 +18,13 @@ typedef struct Mishap {
 } Mishap;
 
 typedef struct Slot {
-        uint16_t port;
+        uint16_t port;    /* vpcd's; or, where that is 0: */
+        const char *qemu; /* the socket of QEMU's card slot */
         const char *plug; /* the plug directory (plug.h), or NULL when there is nobody to tell */
         unsigned reader;
 
         Card *card; /* NULL: empty */
-        int vpcd;   /* -1: the reader has no power, or there is no card */
+        int line;   /* to vpcd or QEMU (vpcd.h, qemu.h); -1: the reader has no power, or there is no card */
 
         Mishap removal, unplugging, failure, hold;
         bool held;          /* an APDU is being held: nothing is taken from the reader until slot_release() */
@@ -44,7 +45,7 @@ void slot_remove(Slot *slot);
 /* The reader has got power: the card in it connects. */
 void slot_power(Slot *slot);
 
-/* Takes one message from vpcd, when there is one to read, and answers it. */
+/* Takes one message from the reader, when there is one to read, and answers it. */
 void slot_serve(Slot *slot);
 
 /* Lets the APDU that is held go on. */

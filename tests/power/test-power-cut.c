@@ -417,7 +417,7 @@ static bool lose_current_file(DiskImage *image) {
         for (size_t i = 0; i < image->count; i++)
                 if (streq(image->entries[i].name, SITE_STORE ".current"))
                         sscanf((const char *) image->entries[i].data,
-                               "icreissue store 2 current %c applied %*u idle %7s", &letter, idle);
+                               "icreissue store 3 current %c applied %*u idle %7s", &letter, idle);
         if (!streq(idle, "clean"))
                 return false;
 

@@ -112,7 +112,7 @@ static Said read_current(const Order *order, unsigned file) {
         Said said = { .there = true };
 
         must(order,
-             sscanf(order->files[file].text, "icreissue store 2 current %c applied %llu idle %7s",
+             sscanf(order->files[file].text, "icreissue store 3 current %c applied %llu idle %7s",
                     &said.letter, &said.applied, idle) == 3 &&
                      log && sscanf(log, "\nsegment %u newest %u", &said.segment, &said.newest) == 2,
              "this is no NAME.current");

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "key-samples.h"
+
 /* What a record of each type has, and the ID that goes with it. The staff badges have more: staff_fields(). */
 static const struct {
         const char *type, *id, *fields;
@@ -29,8 +31,26 @@ static const struct {
           " \"name\": \"ANGSTROM ZOE\", \"affiliation\": \"STAFF\", \"printed-expiry\": \"2031DEC31\","
           " \"card-number\": \"S0000042\", \"issuer\": \"EXAMPLE00000017\","
           " \"security-mapping\": \"0130000230060330\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
+        { "openpgp", "zoe",
+          "{\"name\": \"ANGSTROM<<ZOE\", \"language\": \"sven\", \"sex\": \"2\","
+          " \"url\": \"https://example.org/zoe.asc\", \"signature-key\": \"" KEY_RSA_2048 "\","
+          " \"signature-fingerprint\": \"000102030405060708090A0B0C0D0E0F10111213\","
+          " \"signature-time\": \"1700000000\", \"decryption-key\": \"" KEY_P_256 "\","
+          " \"decryption-attributes\": \"122A8648CE3D030107\","
+          " \"decryption-fingerprint\": \"202122232425262728292A2B2C2D2E2F30313233\","
+          " \"decryption-time\": \"1700000001\", \"authentication-key\": \"" KEY_P_384 "\","
+          " \"authentication-attributes\": \"132B81040022\","
+          " \"authentication-fingerprint\": \"404142434445464748494A4B4C4D4E4F50515253\","
+          " \"authentication-time\": \"1700000002\", \"pin\": \"8765432\", \"admin-pin\": \"87654321\","
+          " \"reset-code\": \"24681357\"}" },
         { "iso15693", "L0000017",
           "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
+        { "globalplatform", "G0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
+          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
+        { "desfire", "D0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
+          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
 };
 
 static const char key_ring[] =
@@ -38,6 +58,11 @@ static const char key_ring[] =
         "usim-adm: \"3132333435363738\"\n"
         "sim-adm: \"3132333435363738\"\n"
         "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n"
+        "openpgp-pin: \"313233343536\"\n"
+        "openpgp-admin-pin: \"3132333435363738\"\n"
+        "desfire-master: \"505152535455565758595A5B5C5D5E5F\"\n"
+        "gp-transport: \"404142434445464748494A4B4C4D4E4F\"\n"
+        "gp-master: \"606162636465666768696A6B6C6D6E6F\"\n"
         "piv-transport: \"010203040506070801020304050607080102030405060708\"\n"
         "piv-pin: \"313233343536FFFF\"\n"
         "piv-puk: \"3132333435363738\"\n"
@@ -186,6 +211,9 @@ json_t *fixture_fields(const char *type) {
                 set_long(fields, "security-object", 600);
                 set_long(fields, "chuid-signature", 700);
         }
+
+        if (streq(type, "openpgp"))
+                set_long(fields, "certificate", 800);
 
         return fields ? fields : staff_fields(type);
 }

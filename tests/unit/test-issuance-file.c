@@ -267,15 +267,30 @@ START_TEST(a_damaged_record_leaves_nothing_in_the_index_when_it_is_removed)
 }
 END_TEST
 
+/* A key stands there with its spread behind it. */
+static bool is_key(datum found, const char *key) {
+        size_t size = strlen(key);
+
+        return (size_t) found.dsize > size && memcmp(found.dptr, key, size) == 0 && found.dptr[size] == ' ';
+}
+
 /* As a flipped bit in one of GDBM's buckets does. The idle file may not have the key yet. */
 static void hide_key(const Desk *desk, const char *file, const char *key) {
         char path[128];
+        datum found, next;
         GDBM_FILE gdbm;
 
         place_path(&desk->place, file, path);
         gdbm = gdbm_open(path, 0, GDBM_WRITER, 0, NULL);
         ck_assert_ptr_nonnull(gdbm);
-        (void) gdbm_delete(gdbm, (datum){ .dptr = (char *) key, .dsize = (int) strlen(key) });
+        for (found = gdbm_firstkey(gdbm); found.dptr && !is_key(found, key); found = next) {
+                next = gdbm_nextkey(gdbm, found);
+                free(found.dptr);
+        }
+
+        if (found.dptr)
+                ck_assert_int_eq(gdbm_delete(gdbm, found), 0);
+        free(found.dptr);
         ck_assert_int_eq(gdbm_close(gdbm), 0);
 }
 
@@ -347,7 +362,8 @@ START_TEST(the_stored_text_is_what_gdbmtool_shows)
 
         put(&desk, ISSUED, FAILURE_NONE);
         desk_close(&desk);
-        ck_assert(place_holds(&desk.place, "staff/00420017{\"count\":1,\"fields\":{\"holder\":\"A\"}"));
+        ck_assert(place_holds(&desk.place, "staff/00420017 "));
+        ck_assert(place_holds(&desk.place, "{\"count\":1,\"fields\":{\"holder\":\"A\"}"));
 }
 END_TEST
 

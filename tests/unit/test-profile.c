@@ -169,6 +169,60 @@ START_TEST(a_field_that_nobody_writes_must_be_named)
 }
 END_TEST
 
+START_TEST(what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_discard_names)
+{
+        static const char text[] =
+                "description: a card\n"
+                "fields:\n"
+                "  id: {length: 4}\n"
+                "  data: {length: 4}\n"
+                "  doors: {length: 2, list: true, most: 4}\n"
+                "  flag: {length: 1, optional: true}\n"
+                "  checked: {length: 4}\n"
+                "  pin: {length: 4, secret: true}\n"
+                "  salary: {length: 4, secret: true}\n"
+                "  remark: {min: 1, max: 9, encoding: ascii}\n"
+                "unwritten: [flag, checked, pin, salary, remark]\n"
+                "identify:\n"
+                "  - select: {file: 3F00/5001}\n"
+                "  - read-binary: {length: 4, to: id}\n" BLANK
+                "issue:\n  - stage: data\n    write:\n      - select: {file: 3F00/5001}\n"
+                "      - update-binary: {data: [{field: id}, {field: data}]}\n"
+                "      - select: {file: 3F00/5002}\n"
+                "        when: {present: flag}\n"
+                "      - repeat:\n          for: door\n          each: {field: doors}\n"
+                "          steps: [{update-record: {number: {read: door}, data: {read: door}}}]\n"
+                "verify:\n  - verify-pin: {reference: \"01\", value: {field: checked}}\n"
+                "discard:\n  - verify-pin: {reference: \"02\", value: {field: pin}}\n";
+        static const char *const needed[] = { "id", "data", "doors", "flag", "checked", "pin" };
+        _cleanup_failure_ Failure failure = {};
+        Profile *profile = NULL;
+        json_t *fields = json_pack("{s:s, s:[s], s:s, s:s}", "data", "00000001", "doors", "0001", "checked",
+                                   "00000002", "pin", "00000003");
+        int r;
+
+        r = profile_parse(span_of_string(text), "p.yaml", nowhere, &profile, &failure);
+        ck_assert_msg(r == 0, "%s", failure_message(&failure));
+        for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+                ck_assert_msg(profile_field_is_needed(profile, needed[i]), "%s", needed[i]);
+        ck_assert(!profile_field_is_needed(profile, "salary"));
+        ck_assert(!profile_field_is_needed(profile, "remark"));
+        ck_assert(!profile_field_is_needed(profile, "no such field"));
+
+        /* Without the others a record may not be enrolled, but a card may be made. */
+        ck_assert_int_lt(profile_check_fields(profile, "00112233", fields, &failure), 0);
+        failure_done(&failure);
+        failure = (Failure){};
+        r = profile_check_extracted(profile, "00112233", fields, &failure);
+        ck_assert_msg(r == 0, "%s", failure_message(&failure));
+        json_object_del(fields, "pin");
+        ck_assert_int_lt(profile_check_extracted(profile, "00112233", fields, &failure), 0);
+        ck_assert_ptr_nonnull(strstr(failure_message(&failure), "pin"));
+        json_decref(fields);
+        profile_free(profile);
+}
+END_TEST
+
 START_TEST(a_write_that_may_not_be_repeated_needs_done_if)
 {
         expect_mistake(HEAD BLANK ISSUE "      - apdu: {header: \"80E20000\", data: \"00\", read: false}\n"
@@ -414,7 +468,9 @@ int main(void) {
                 a_mistake_in_a_field_is_told_where_it_stands,
                 a_mistake_in_a_step_is_told_where_it_stands,
                 a_raw_command_says_whether_it_writes_and_presents_no_secret,
+                what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_discard_names,
                 a_field_that_nobody_writes_must_be_named,
+                what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_discard_names,
                 a_write_that_may_not_be_repeated_needs_done_if,
                 what_cannot_be_read_back_must_be_admitted,
                 what_cannot_be_undone_stands_in_the_last_stage,

@@ -153,7 +153,7 @@ static int start(const Recorded *session, uint8_t spoil, SecureMessaging **ret) 
         return scp_start(&request, bytes_span(&answer), ret);
 }
 
-/* A short command as bytes: what the recordings have. */
+/* A short command as bytes: what the recordings have, which want no answer where the clear command wants none. */
 static char *wrapped(SecureMessaging *messaging, Span header, Span data, int32_t le) {
         Command command = { .cla = header.data[0],
                             .ins = header.data[1],
@@ -170,8 +170,8 @@ static char *wrapped(SecureMessaging *messaging, Span header, Span data, int32_t
                                                      (uint8_t) command.data.size }),
                                  5));
         bytes_append(&apdu, command.data);
-        if (command.le != LE_ABSENT)
-                bytes_append_byte(&apdu, (uint8_t) command.le);
+        if (le != LE_ABSENT)
+                bytes_append_byte(&apdu, (uint8_t) le);
 
         return hex_encode(bytes_span(&apdu));
 }

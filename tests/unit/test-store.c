@@ -348,7 +348,7 @@ static char current_letter(void) {
         FILE *file = fopen(path_of("current"), "r");
         char letter = 0;
 
-        ck_assert_int_eq(fscanf(file, "icreissue store 2 current %c", &letter), 1);
+        ck_assert_int_eq(fscanf(file, "icreissue store 3 current %c", &letter), 1);
         fclose(file);
         return letter;
 }
@@ -371,6 +371,73 @@ START_TEST(a_missing_gdbm_file_is_replaced_by_the_other_and_the_log)
         checkpoint(store);
         store_close(store);
         ck_assert(there("a.gdbm") && there("b.gdbm"));
+}
+END_TEST
+
+static const char *current_path(void) {
+        return path_of(current_letter() == 'a' ? "a.gdbm" : "b.gdbm");
+}
+
+/* A store of which all is in the current file, which was read; the idle one and the log hold it, too. */
+static Store *open_read(void) {
+        Store *store = open_store(4096);
+
+        fill(store, 0, 700);
+        checkpoint(store);
+        fill(store, 700, 720);
+        checkpoint(store);
+        expect_filled(store, 720);
+        return store;
+}
+
+/* What the kernel has read of a mapped file is gone when somebody cuts it; as with a sector that cannot be read, the next
+ * access raises SIGBUS. */
+START_TEST(a_file_that_is_cut_while_it_is_in_use_is_replaced_by_the_other_and_the_log)
+{
+        static const off_t sizes[] = { 5000, 100, 0 };
+        Store *store = open_read();
+
+        ck_assert_int_eq(truncate(current_path(), sizes[_i]), 0);
+        expect_filled(store, 720);
+        checkpoint(store);
+        expect_filled(store, 720);
+        fill(store, 720, 730);
+        store_close(store);
+        store = open_store(4096);
+        expect_filled(store, 730);
+        store_close(store);
+}
+END_TEST
+
+START_TEST(a_file_that_is_cut_while_it_is_in_use_is_named_where_nothing_else_holds_what_it_held)
+{
+        static const off_t sizes[] = { 5000, 100, 0 };
+        _cleanup_(store_snapshot_freep) StoreSnapshot *snapshot = NULL;
+        _cleanup_failure_ Failure failure = {};
+        _cleanup_bytes_ Bytes value = {};
+        Store *store = open_read();
+        unsigned count = 0;
+
+        ck_assert_int_eq(store_snapshot(store, &snapshot, &failure), 0);
+        ck_assert_int_eq(unlink(path_of(current_letter() == 'a' ? "b.gdbm" : "a.gdbm")), 0);
+        ck_assert_int_eq(truncate(current_path(), sizes[_i]), 0);
+        for (int i = 650; i < 700; i++) {
+                char key[16];
+
+                snprintf(key, sizeof(key), "k%d", i % 97);
+                failure_done(&failure);
+                ck_assert_int_lt(store_fetch(store, key, &value, &failure), 0);
+                ck_assert_int_eq(failure.kind, FAILURE_STORE_FAILED);
+                ck_assert_ptr_nonnull(strstr(failure_message(&failure), current_path()));
+        }
+
+        failure_done(&failure);
+        ck_assert_int_lt(store_each(store, count_key, &count, &failure), 0);
+        ck_assert_int_eq(failure.kind, FAILURE_STORE_FAILED);
+        failure_done(&failure);
+        ck_assert_int_lt(store_snapshot_verify(snapshot, NULL, NULL, &failure), 0);
+        ck_assert_ptr_nonnull(strstr(failure_message(&failure), current_path()));
+        store_close(store);
 }
 END_TEST
 
@@ -429,6 +496,11 @@ int main(void) {
         tcase_add_test(tcase, a_bulk_load_replaces_the_content_at_once);
         tcase_add_test(tcase, a_lost_current_is_made_anew_from_a_whole_file_and_the_log);
         tcase_add_test(tcase, a_missing_gdbm_file_is_replaced_by_the_other_and_the_log);
+        tcase_add_loop_test(tcase, a_file_that_is_cut_while_it_is_in_use_is_replaced_by_the_other_and_the_log,
+                            0, 3);
+        tcase_add_loop_test(
+                tcase, a_file_that_is_cut_while_it_is_in_use_is_named_where_nothing_else_holds_what_it_held,
+                0, 3);
         tcase_add_test(tcase, a_log_with_a_hole_is_refused_by_name);
         tcase_add_test(tcase, a_second_process_is_refused);
         suite_add_tcase(suite, tcase);

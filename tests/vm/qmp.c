@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* QEMU's machine protocol: JSON, a line each; events come between the answers. */
+#include <string.h>
+
+#include "tests/vm/inside.h"
+
+enum { QMP_SECONDS = 60 };
+
+static json_t *next(Vm *vm, const char *what) {
+        char *line = stream_line(&vm->qmp, now_ms() + QMP_SECONDS * 1000);
+        json_t *message = line ? json_loads(line, 0, NULL) : NULL;
+
+        free(line);
+        if (!message)
+                vm_fail(vm, "QEMU does not answer: %s", what);
+        return message;
+}
+
+static void expect_answer(Vm *vm, const char *what) {
+        for (;;) {
+                json_t *message = next(vm, what);
+                json_t *error = json_object_get(message, "error");
+                bool answered = json_object_get(message, "return") != NULL;
+
+                if (error)
+                        vm_fail(vm, "QEMU: %s: %s", what, json_string_value(json_object_get(error, "desc")));
+                json_decref(message);
+                if (answered)
+                        return;
+        }
+}
+
+void qmp_execute(Vm *vm, const char *command, json_t *arguments) {
+        json_t *message = json_pack("{s:s, s:o}", "execute", command, "arguments", arguments);
+        char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+
+        if (!text || !stream_write(&vm->qmp, text, strlen(text)) || !stream_write(&vm->qmp, "\n", 1))
+                vm_fail(vm, "QEMU does not listen: %s", command);
+        free(text);
+        json_decref(message);
+        expect_answer(vm, command);
+}
+
+void qmp_greet(Vm *vm) {
+        json_decref(next(vm, "its greeting"));
+        qmp_execute(vm, "qmp_capabilities", json_object());
+}
