@@ -183,6 +183,32 @@ START_TEST(every_template_passes_its_check_and_is_never_written_over_anything)
 }
 END_TEST
 
+/* README, "Adding a card type". */
+START_TEST(a_new_card_type_is_added_as_the_readme_says)
+{
+        Desk *desk = story_open(1);
+        const char *source = getenv("ICREISSUE_SOURCE"), *installed;
+
+        desk_directory(desk, "config/cards");
+        installed = desk_path(desk, "config/cards/badge.yaml");
+        command_expect(desk, DONE, COMMAND("profile", "new", "iso7816", installed, "--data", source));
+        command_expect(desk, DONE, COMMAND("profile", "check", installed, "--data", source));
+        desk_write(desk, "config/correlation.yaml", "staff-v1: staff-v1\n");
+        command_expect(desk, SERVICE, COMMAND("profile", "check", installed, "--data", source));
+        desk_write(desk, "config/correlation.yaml", "badge: badge\n");
+        desk_write(desk, "config/type-readout.yaml", "- {type: badge, match: {atr: \"3B 85 01\"}}\n");
+        command_expect(desk, DONE, COMMAND("profile", "check", installed, "--data", source));
+        command_expect(desk, DONE, COMMAND("reload"));
+
+        _command_ types = command_run(desk, DONE, NULL, COMMAND("types"));
+
+        command_expect_output(types, "badge");
+        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, SERIAL));
+        story_wait_reader(desk, 0, "blank");
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(all_mistakes_are_told_to_people_and_to_programs)
 {
         Desk *desk = desk_open(&(DeskOptions){ .without_bus = true });
@@ -217,6 +243,7 @@ int main(void) {
                 a_memory_card_is_tried_without_the_issuers_keys,
                 what_cannot_be_tried_is_told_with_its_exit_status,
                 every_template_passes_its_check_and_is_never_written_over_anything,
+                a_new_card_type_is_added_as_the_readme_says,
                 all_mistakes_are_told_to_people_and_to_programs,
         };
 
