@@ -24,11 +24,13 @@ static const struct option long_options[] = {
         { "no-wait", no_argument, NULL, KEY_BITS + 5 },
         { "list", required_argument, NULL, KEY_BITS + 6 },
         { "requested", no_argument, NULL, KEY_BITS + 7 },
-        { "config", required_argument, NULL, KEY_BITS + 8 },
-        { "data", required_argument, NULL, KEY_BITS + 9 },
-        { "card-type", required_argument, NULL, KEY_BITS + 10 },
-        { "reader", required_argument, NULL, KEY_BITS + 11 },
-        { "trace", no_argument, NULL, KEY_BITS + 12 },
+        { "design", required_argument, NULL, KEY_BITS + 8 },
+        { "output", required_argument, NULL, KEY_BITS + 9 },
+        { "config", required_argument, NULL, KEY_BITS + 10 },
+        { "data", required_argument, NULL, KEY_BITS + 11 },
+        { "card-type", required_argument, NULL, KEY_BITS + 12 },
+        { "reader", required_argument, NULL, KEY_BITS + 13 },
+        { "trace", no_argument, NULL, KEY_BITS + 14 },
         {},
 };
 
@@ -82,6 +84,10 @@ static void take_option(Arguments *arguments, int key, const char *value) {
                 arguments->reason = value;
         else if (bit == OPTION_LIST)
                 arguments->list = value;
+        else if (bit == OPTION_DESIGN)
+                arguments->design = value;
+        else if (bit == OPTION_OUTPUT)
+                arguments->output = value;
         else if (bit == OPTION_CONFIG)
                 arguments->config = value;
         else if (bit == OPTION_DATA)

@@ -19,11 +19,13 @@ typedef enum OptionBit {
         OPTION_NO_WAIT = 1 << 5,
         OPTION_LIST = 1 << 6,
         OPTION_REQUESTED = 1 << 7,
-        OPTION_CONFIG = 1 << 8,
-        OPTION_DATA = 1 << 9,
-        OPTION_CARD_TYPE = 1 << 10,
-        OPTION_READER = 1 << 11,
-        OPTION_TRACE = 1 << 12,
+        OPTION_DESIGN = 1 << 8,
+        OPTION_OUTPUT = 1 << 9,
+        OPTION_CONFIG = 1 << 10,
+        OPTION_DATA = 1 << 11,
+        OPTION_CARD_TYPE = 1 << 12,
+        OPTION_READER = 1 << 13,
+        OPTION_TRACE = 1 << 14,
 } OptionBit;
 
 /* One row of the table of commands. */
@@ -43,7 +45,7 @@ struct Arguments {
         const CommandRow *command; /* NULL with `help` or `version` and no command */
         bool help, version, json, quiet;
         unsigned given; /* OptionBit of those that were given */
-        const char *type, *reason, *list, *mode, *config, *data, *card_type, *reader;
+        const char *type, *reason, *list, *mode, *design, *output, *config, *data, *card_type, *reader;
         char **words; /* what follows the command; borrowed from argv, which is reordered */
         size_t word_count;
 };

@@ -4,16 +4,23 @@
 #include "client/issue-list.h"
 #include "client/job-start.h"
 
-/* --request with its --reason, and --card-type, as options of the call. */
+static int append_text(sd_bus_message *call, const char *name, const char *text) {
+        return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
+}
+
+/* --request with its --reason, --design and --card-type, as options of the call. */
 static int append_options(sd_bus_message *call, const Arguments *arguments) {
         int r;
 
         r = sd_bus_message_open_container(call, 'a', "{sv}");
         if (r >= 0 && arguments_given(arguments, OPTION_REQUEST))
-                r = sd_bus_message_append(call, "{sv}{sv}", "request", "b", true, "reason", "s",
-                                          arguments->reason);
-        if (r >= 0 && arguments->card_type)
-                r = sd_bus_message_append(call, "{sv}", "card-type", "s", arguments->card_type);
+                r = sd_bus_message_append(call, "{sv}", "request", "b", true);
+        if (r >= 0)
+                r = append_text(call, "reason", arguments->reason);
+        if (r >= 0)
+                r = append_text(call, "design", arguments->design);
+        if (r >= 0)
+                r = append_text(call, "card-type", arguments->card_type);
 
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
@@ -120,7 +127,7 @@ static int issue_batch(Client *client, const Arguments *arguments) {
         int status, r;
 
         if (arguments->word_count > 1 || (requested && arguments->list) || arguments->reason ||
-            arguments->card_type || arguments_given(arguments, OPTION_REQUEST))
+            arguments->design || arguments->card_type || arguments_given(arguments, OPTION_REQUEST))
                 return client_fail(
                         client, STATUS_USAGE,
                         "A batch is \"issue --list FILE [TARGET]\" or \"issue --requested [TARGET]\".");

@@ -129,6 +129,8 @@ static void print_step(const Step *step, bool issue, FILE *out) {
         print_accept(&step->accept, out);
         if (step->to == KEEP_NAMED)
                 fprintf(out, "; kept as %s", step->to_name);
+        if (step->in_clear)
+                fprintf(out, "; sends a secret in clear, which everybody near the card can hear");
         if (issue && step_kind(step) == VERB_WRITE)
                 print_write(step, out);
         if (step->verb->flags & VERB_IRREVERSIBLE)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is proven about a profile before it meets a card: the rules of the stages, that every field is written
  * and every write can be read back or is admitted not to be, and that the longest and the shortest record can
- * be encoded. What is presented when is prove-secrets.c's; that `blank:` fails on a written card is prove-blank.c's. */
+ * be encoded. What is presented when is prove-secrets.c's, that nothing secret goes in clear prove-clear.c's; that `blank:`
+ * fails on a written card is prove-blank.c's. */
 #include "card/profile-prove.h"
 
 #include "base/mistakes.h"
@@ -310,6 +311,8 @@ static int prove_plans(const Profile *profile, Failure *failure) {
         if (r >= 0)
                 r = failure_note(failure, prove_secrets(shortest, failure));
         if (r >= 0)
+                r = failure_note(failure, prove_desfire(longest, failure));
+        if (r >= 0)
                 r = failure_note(failure, prove_created(longest, failure));
         if (r >= 0 && complete)
                 r = failure_note(failure, prove_blank(profile, shortest, failure));
@@ -340,6 +343,10 @@ int profile_prove(const Profile *profile, Failure *failure) {
                                  prove_kept(profile, &profile->serial, KEEP_SERIAL, "serial", failure));
         for (size_t i = 0; r >= 0 && i < ELEMENTS(lists); i++)
                 r = failure_note(failure, prove_list(profile, lists[i], failure));
+        if (r >= 0)
+                r = failure_note(failure, prove_clear(profile, failure));
+        if (r >= 0)
+                r = failure_note(failure, prove_channels(profile, failure));
         if (r < 0)
                 return r;
 

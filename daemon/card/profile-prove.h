@@ -16,4 +16,12 @@ int prove_secrets(const Plan *plan, Failure *failure);
 /* prove-blank.c: at least one step of `blank:` fails on a card that the plan has written. PROFILE_INVALID. */
 int prove_blank(const Profile *profile, const Plan *plan, Failure *failure);
 
+/* prove-clear.c: no secret goes in clear to a contactless card unless the profile admits it. PROFILE_INVALID. */
+int prove_clear(const Profile *profile, Failure *failure);
+
+/* prove-desfire.c: keys are changed in sessions that can, nothing uncommitted is lost. PROFILE_INVALID. */
+int prove_desfire(const Plan *plan, Failure *failure);
+/* prove-channel.c: no verb that needs a secure channel stands where none is open. PROFILE_INVALID. */
+int prove_channels(const Profile *profile, Failure *failure);
+
 #endif

@@ -124,9 +124,9 @@ static int load_extended(Profile *profile, const char *const *directories, Failu
 }
 
 static int parse_transport(YamlNode node, Profile *profile, Failure *failure) {
-        static const char *const keys[] = { "class", "chaining", "extended", "accept", NULL };
+        static const char *const keys[] = { "class", "chaining", "extended", "accept", "contactless", NULL };
         YamlNode class_byte = yaml_find(node, "class"), chaining = yaml_find(node, "chaining");
-        YamlNode extended = yaml_find(node, "extended");
+        YamlNode extended = yaml_find(node, "extended"), contactless = yaml_find(node, "contactless");
         _cleanup_bytes_ Bytes class_bytes = {};
         int64_t longest;
         int r;
@@ -142,6 +142,8 @@ static int parse_transport(YamlNode node, Profile *profile, Failure *failure) {
                 r = yaml_read_hex(class_byte, 1, 1, "the class byte", &class_bytes, failure);
         if (r >= 0 && yaml_present(chaining))
                 r = yaml_read_boolean(chaining, "`chaining`", &profile->manner.chaining, failure);
+        if (r >= 0 && yaml_present(contactless))
+                r = yaml_read_boolean(contactless, "`contactless`", &profile->contactless, failure);
         if (r < 0)
                 return r;
 

@@ -100,6 +100,7 @@ struct Step {
         bool read_back; /* false: the profile admits that the card will never show what is written here */
         StepList
                 shown; /* what shows it, where the verb itself does not know: the last step's answer; empty: the verb */
+        bool in_clear; /* the profile admits that a secret is sent here as everybody near the card can hear it */
 };
 
 typedef struct Stage {
@@ -116,7 +117,8 @@ struct Profile {
         uint8_t class_byte;
         size_t longest; /* data bytes of one command: 255, or what `extended:` says */
         TransportManner manner;
-        Accept accept; /* empty: 9000 */
+        bool contactless; /* the profile says so; what its verbs tell is not counted */
+        Accept accept;    /* empty: 9000 */
         Field *fields;
         size_t field_count;
         const Field *id;

@@ -315,7 +315,7 @@ static int parse_read_back(YamlNode node, const StepRules *rules, Step *step, Fa
 
 int step_parse_beside(YamlNode node, const StepRules *rules, Step *step, Failure *failure) {
         YamlNode when = yaml_find(node, "when"), done_if = yaml_find(node, "done-if");
-        YamlNode read_back = yaml_find(node, "read-back");
+        YamlNode read_back = yaml_find(node, "read-back"), in_clear = yaml_find(node, "in-clear");
         int r = 0;
 
         step->read_back = true;
@@ -333,10 +333,15 @@ int step_parse_beside(YamlNode node, const StepRules *rules, Step *step, Failure
                 r = parse_done_if(done_if, rules, step, failure);
         if (r >= 0 && yaml_present(read_back))
                 r = parse_read_back(read_back, rules, step, failure);
+        if (r >= 0 && yaml_present(in_clear) && !step->verb)
+                return yaml_complain(in_clear, failure, "expected `in-clear` only beside a verb");
+        if (r >= 0 && yaml_present(in_clear))
+                r = yaml_read_boolean(in_clear, "`in-clear`", &step->in_clear, failure);
 
         return r;
 }
 
 bool step_key_is_beside(const char *key) {
-        return streq(key, "when") || streq(key, "done-if") || streq(key, "read-back");
+        return streq(key, "when") || streq(key, "done-if") || streq(key, "read-back") ||
+               streq(key, "in-clear");
 }

@@ -262,6 +262,10 @@ bool sees_desfire_file(const Call *read, const Call *write) {
                from < start + (int64_t) write->values[FILE_DATA].data.size;
 }
 
+bool desfire_write_hides(const Step *step) {
+        return step->arguments[FILE_COMMUNICATION].number == DESFIRE_FULL;
+}
+
 /* Backup files keep what was written to them from now on, all of it or nothing. */
 int verb_desfire_commit(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         return send_header(session, call->step, INSTRUCTION_COMMIT, (Span){}, ret, failure);

@@ -52,6 +52,10 @@ int desfire_go_to(Session *session, Span application, StepResult *ret, Failure *
 int desfire_authenticate(Session *session, const Step *step, DesfireProtocol protocol, Span application,
                          uint8_t key_number, Span key, StepResult *ret, Failure *failure);
 
+/* Verb.enciphers: keys are never shown; data are enciphered in files of full communication. */
+bool desfire_hides(const Step *step);
+bool desfire_write_hides(const Step *step);
+
 extern const VerbSecret desfire_secret;
 extern const char *const desfire_protocols[], *const desfire_modes[], *const desfire_types[];
 

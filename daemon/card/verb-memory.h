@@ -23,6 +23,9 @@ bool sees_blocks(const Call *read, const Call *write);
 int verb_lock_pages(Session *session, const Call *call, StepResult *ret, Failure *failure);
 int back_lock_pages(Session *session, const Call *call, StepResult *ret, Failure *failure);
 
+/* Verb.enciphers: reader and card encipher whatever comes after an authentication, and keys are never shown (the cipher is
+ * weak, but it is the only one there is). */
+bool mifare_hides(const Step *step);
 extern const VerbSecret mifare_secret;
 int verb_mifare_authenticate(Session *session, const Call *call, StepResult *ret, Failure *failure);
 int verb_mifare_read(Session *session, const Call *call, StepResult *ret, Failure *failure);

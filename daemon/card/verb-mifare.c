@@ -97,6 +97,10 @@ static int mifare_present(Session *session, const Call *call, int argument, Span
                            (long long) call->numbers[MEMORY_SECTOR]);
 }
 
+bool mifare_hides(const Step *step _unused_) {
+        return true;
+}
+
 const VerbSecret mifare_secret = { .which = mifare_which, .present = mifare_present };
 
 int verb_mifare_authenticate(Session *session, const Call *call, StepResult *ret, Failure *failure) {

@@ -58,5 +58,22 @@ const Verb verb_rows_piv[] = {
           .secret = &piv_secret,
           .explanation = "takes a new PIV management key",
           .example = "- piv-change-key: {algorithm: aes-128, new: {field: access-key}, command: 00FFFFFF}" },
+        { .name = "piv-import-key",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE | VERB_READS_VALUES,
+          .written = -1,
+          /* certificate: the one that must be for this key; command: class and instruction */
+          .arguments = { [PIV_SLOT] = HEX("slot", true, 1, 1),
+                         [PIV_PRIVATE_KEY] = { "key", ARGUMENT_VALUE, true, 1, 4096, NULL, ROLE_NEW },
+                         [PIV_CERTIFICATE] = VALUE("certificate", false, 4096),
+                         [PIV_IMPORT_COMMAND] = HEX("command", false, 2, 2) },
+          .run = verb_piv_import_key,
+          .check_call = check_piv_import_key,
+          .secret = &piv_import_secret,
+          .explanation = "takes a private key (PKCS #8) for a slot, and signs with it to prove it",
+          .details = "`certificate` is the one that must be for this key; `command` is class and instruction",
+          .example =
+                  "- piv-import-key: {slot: 9A, key: {field: image}, certificate: {field: holder}, command: 00FE}\n"
+                  "  read-back: false" },
         {},
 };

@@ -25,5 +25,6 @@ extern const Verb verb_rows_iso7816[];
 extern const Verb verb_rows_memory[];
 extern const Verb verb_rows_openpgp[];
 extern const Verb verb_rows_piv[];
+extern const Verb verb_rows_tag[];
 
 #endif

@@ -3,8 +3,8 @@
 #include "card/verb-rows.h"
 
 static const Verb *const tables[] = {
-        verb_rows_iso7816, verb_rows_memory,  verb_rows_openpgp,
-        verb_rows_piv,     verb_rows_desfire, verb_rows_globalplatform,
+        verb_rows_iso7816, verb_rows_memory,         verb_rows_openpgp, verb_rows_piv,
+        verb_rows_desfire, verb_rows_globalplatform, verb_rows_tag,
 };
 
 const Verb *verb_at(size_t n) {

@@ -17,7 +17,7 @@ typedef struct StepList {
 } StepList;
 
 enum {
-        VERB_ARGUMENTS_MAX = 6,
+        VERB_ARGUMENTS_MAX = 8,
         REPEAT_DEPTH_MAX = 3,
 };
 
@@ -41,6 +41,8 @@ typedef enum VerbFlags {
         VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
         VERB_READS_VALUES =
                 1 << 4, /* check_call looks into its values: no sample of a field can stand for them */
+        VERB_CONTACTLESS = 1 << 5,   /* of cards that are spoken to over the air, and no others */
+        VERB_NEEDS_CHANNEL = 1 << 6, /* works in a secure channel alone */
 } VerbFlags;
 
 typedef enum ArgumentType {
@@ -152,6 +154,11 @@ struct Verb {
         int (*check_call)(const Call *call, Failure *failure);
         /* A reading verb: whether it looks at what the write has written. Verbs on selected files have none. */
         bool (*sees)(const Call *read, const Call *write);
+        /* Whether nobody can hear the step's secrets, though no session enciphers: the verb enciphers them itself, or only
+         * proves that they are known. NULL: everybody can. */
+        bool (*enciphers)(const Step *step);
+        /* Of a verb that opens or ends a session: whether what comes after it is enciphered. */
+        bool (*opens_cipher)(const Step *step);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
         /* For icreissue-profile(5), which is made from the rows. What its arguments mean, where that needs saying: after

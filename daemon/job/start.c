@@ -61,10 +61,18 @@ static int check_request(const JobEngine *engine, bool request, const char *reas
         return 0;
 }
 
+/* The type of the card in a reader, where that is known already. */
+static const char *type_in(const Reader *reader) {
+        const CardFacts *facts = reader_card(reader);
+
+        return facts && facts->type ? facts->type : "";
+}
+
 int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnswer done, void *userdata,
                        Failure *failure) {
         _cleanup_(job_freep) Job *job = NULL;
         Reader *source;
+        const char *made;
         int r;
 
         r = engine_check_limit(engine, failure);
@@ -84,6 +92,8 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
         r = card_type_choose(job, request->card_type, failure);
         if (r >= 0)
                 r = job_set_target(job, request->target, failure);
+        if (r >= 0)
+                r = design_set(job, request->design, failure);
         if (r < 0)
                 return r;
 
@@ -91,7 +101,8 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
             replace_string(&job->reason, request->reason) < 0)
                 return failure_no_memory(failure);
 
-        return job_begin(TAKE_PTR(job), done, userdata, NULL, failure);
+        made = job->card_type ? job->card_type : type_in(source);
+        return design_begin(TAKE_PTR(job), made, done, userdata, failure);
 }
 
 /* --- issue: the record is looked at before there is a job --- */
@@ -123,6 +134,7 @@ static void on_issue_record(const Record *record, const Failure *failure, void *
         _cleanup_(job_freep) Job *job = start->job;
         _cleanup_json_ json_t *fields = NULL;
         _cleanup_failure_ Failure reason = {};
+        const char *made;
         int r;
 
         job->engine->stores_pending--;
@@ -136,7 +148,10 @@ static void on_issue_record(const Record *record, const Failure *failure, void *
         if (r >= 0 && record->fields) /* else they come with the extraction */
                 r = card_type_take_fields(job, record, &fields, &reason);
         if (r >= 0)
-                r = job_begin(TAKE_PTR(job), start->done, start->userdata, NULL, &reason);
+                r = design_set_default(job, &reason);
+        made = job_made_type(job);
+        if (r >= 0)
+                r = design_begin(TAKE_PTR(job), made, start->done, start->userdata, &reason);
         if (r < 0)
                 start->done(NULL, &reason, start->userdata);
 }
@@ -165,6 +180,8 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
         r = card_type_choose(job, request->card_type, failure);
         if (r >= 0)
                 r = job_set_target(job, request->target, failure);
+        if (r >= 0)
+                r = design_set(job, request->design, failure);
         if (r < 0)
                 return r;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Contactless memory cards through a reader of PC/SC part 3: MIFARE Classic, MIFARE Ultralight, ISO/IEC 15693. */
+/* Contactless memory cards through a reader of PC/SC part 3: MIFARE Classic, MIFARE Ultralight, NTAG, ISO/IEC
+ * 15693, FeliCa; and MIFARE DESFire. */
 #include "tests/bus/family.h"
 
 static const FamilyStory stories[] = {
@@ -10,6 +11,9 @@ static const FamilyStory stories[] = {
           .flip_offset = 9 },
         { .type = "ultralight", .manner = DESK_T1, .pulls = { 5, 10, 14, 30 }, .flip = 7, .flip_offset = 2 },
         { .type = "iso15693", .manner = DESK_T1, .pulls = { 6, 12, 20 }, .flip = 2, .flip_offset = 3 },
+        { .type = "ntag", .manner = DESK_T1, .pulls = { 8, 30, 43 }, .flip = 7, .flip_offset = 2 },
+        { .type = "felica", .manner = DESK_T1, .pulls = { 9, 17 }, .flip = 1, .flip_offset = 2 },
+        { .type = "desfire", .manner = DESK_T1, .pulls = { 9, 14, 27, 36 }, .flip = 1, .flip_offset = 9 },
 };
 
 int main(void) {

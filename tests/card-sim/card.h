@@ -52,7 +52,7 @@ typedef struct Card {
         char *path;           /* the file in which it is kept */
         const Family *family; /* NULL: a staff badge, of which everything from here on is */
         void *kept, *session; /* of the family: what it keeps, and what it forgets at a reset */
-        char kind[16];
+        char kind[24];
         Manner manner;
         bool terminated;
         bool creates_files; /* its issuer may create and delete files */

@@ -9,8 +9,9 @@
 #include "staff.h"
 
 static const Family *const families[] = {
-        &family_usim, &family_sim,     &family_mifare,  &family_ultralight,     &family_iso15693,
-        &family_piv,  &family_desfire, &family_openpgp, &family_globalplatform, &family_gp_scp02,
+        &family_usim,      &family_sim,     &family_mifare,  &family_ultralight,     &family_iso15693,
+        &family_piv,       &family_desfire, &family_openpgp, &family_globalplatform, &family_gp_scp02,
+        &family_mifare_4k, &family_ntag,    &family_felica,
 };
 
 const Family *family_find(const char *kind) {

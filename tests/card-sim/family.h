@@ -45,5 +45,7 @@ extern const Family family_desfire;                         /* desfire.c */
 extern const Family family_globalplatform, family_gp_scp02; /* globalplatform.c */
 extern const Family family_openpgp;                         /* openpgp.c */
 extern const Family family_piv;                             /* piv.c */
+extern const Family family_felica;                          /* felica.c */
+extern const Family family_mifare_4k, family_ntag;          /* mifare.c, ntag.c */
 
 #endif

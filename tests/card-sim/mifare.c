@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A MIFARE Classic 1K (MF1S50YYX): 16 sectors of four blocks, each with its keys and access bits, as the chip maker delivers
- * it: data 00, keys FFFFFFFFFFFF, access bits FF0780 and 69. A trailer whose access bits do not agree with their inverted
+/* A MIFARE Classic 1K (MF1S50YYX): 16 sectors of four blocks, or a 4K (MF1S70YYX): 32 of these and eight of 16 blocks. Each
+ * has its keys and access bits, as the chip maker delivers it: data 00, keys FFFFFFFFFFFF, access bits FF0780 and 69. A trailer whose access bits do not agree with their inverted
  * copy closes its sector for ever. UID: the last four bytes of the serial. */
 #include <string.h>
 
@@ -9,7 +9,10 @@
 #include "storage.h"
 
 enum {
-        SECTORS = 16,
+        BLOCKS_1K = 64,
+        BLOCKS_4K = 256,
+        SMALL_SECTORS = 32,
+        SMALL_END = 128, /* the first block of a sector of 16 */
         BLOCK = 16,
         KEY = 6,
         KEY_SLOTS = 2,
@@ -20,7 +23,7 @@ enum {
 };
 
 typedef struct MifareKept {
-        uint8_t memory[SECTORS * 4 * BLOCK];
+        uint8_t memory[BLOCKS_4K * BLOCK]; /* of a 1K, its first quarter */
 } MifareKept;
 
 typedef struct MifareSession {
@@ -37,10 +40,27 @@ static uint8_t *block_at(Card *card, size_t block) {
         return kept->memory + block * BLOCK;
 }
 
+static size_t block_count(const Card *card) {
+        return card->family == &family_mifare ? BLOCKS_1K : BLOCKS_4K;
+}
+
+static unsigned sector_of(size_t block) {
+        return (unsigned) (block < SMALL_END ? block / 4 : SMALL_SECTORS + (block - SMALL_END) / 16);
+}
+
+static size_t trailer_of(size_t block) {
+        return block < SMALL_END ? block | 3 : block | 15;
+}
+
+/* Which group of access bits is a block's: in a sector of 16, five blocks share one. */
+static unsigned group_of(size_t block) {
+        return (unsigned) (block < SMALL_END ? block & 3 : (block & 15) / 5);
+}
+
 /* C1 C2 C3 of a block (8.7.1), or NONE where the sector is closed for ever. */
 static int condition(Card *card, size_t block) {
-        const uint8_t *bits = block_at(card, block | 3) + KEY;
-        unsigned group = block & 3, value = 0;
+        const uint8_t *bits = block_at(card, trailer_of(block)) + KEY;
+        unsigned group = group_of(block), value = 0;
 
         if ((bits[1] >> 4 ^ bits[0]) % 16 != 0x0F || (bits[2] ^ bits[0] >> 4) % 16 != 0x0F ||
             (bits[2] >> 4 ^ bits[1]) % 16 != 0x0F)
@@ -75,9 +95,9 @@ static const struct {
 /* What the key that has opened the block's sector counts for: bit 0 key A, bit 1 key B, 0 nothing. */
 static uint8_t rights_of(Card *card, size_t block) {
         const MifareSession *session = card->session;
-        int trailer = condition(card, block | 3);
+        int trailer = condition(card, trailer_of(block));
 
-        if (!session->opened || session->sector != block / 4 || trailer == NONE)
+        if (!session->opened || session->sector != sector_of(block) || trailer == NONE)
                 return 0;
         if (session->type == TYPE_A)
                 return 1;
@@ -104,17 +124,17 @@ static Status command_authenticate(Card *card, const Command *command) {
                 return STATUS_WRONG_PARAMETERS;
         if (command->length != 5 || data[0] != 0x01)
                 return STATUS_WRONG_LENGTH;
-        if (data[1] != 0 || data[2] >= SECTORS * 4 || (data[3] != TYPE_A && data[3] != TYPE_B) ||
+        if (data[1] != 0 || data[2] >= block_count(card) || (data[3] != TYPE_A && data[3] != TYPE_B) ||
             data[4] >= KEY_SLOTS || !session->loaded[data[4]])
                 return STATUS_WRONG_DATA;
 
         session->opened = false; /* a card that refuses a key has halted */
-        trailer = block_at(card, data[2] | 3U);
-        if (condition(card, data[2] | 3U) == NONE ||
+        trailer = block_at(card, trailer_of(data[2]));
+        if (condition(card, trailer_of(data[2])) == NONE ||
             memcmp(session->keys[data[4]], trailer + (data[3] == TYPE_A ? 0 : KEY_B_OFFSET), KEY) != 0)
                 return STORAGE_FAILED;
         session->opened = true;
-        session->sector = data[2] / 4U;
+        session->sector = sector_of(data[2]);
         session->type = data[3];
         return STATUS_OK;
 }
@@ -124,7 +144,7 @@ static Status command_read(Card *card, const Command *command, Response *respons
         uint8_t data[BLOCK], rights;
         int trailer;
 
-        if (block >= SECTORS * 4)
+        if (block >= block_count(card))
                 return STORAGE_NO_BLOCK;
         if (command->expected != BLOCK)
                 return (Status) (STATUS_WRONG_LE | BLOCK);
@@ -132,7 +152,7 @@ static Status command_read(Card *card, const Command *command, Response *respons
         if (rights == 0)
                 return STORAGE_DENIED;
         memcpy(data, block_at(card, block), BLOCK);
-        if (block % 4 != 3) {
+        if (block != trailer_of(block)) {
                 if (!(data_rights[condition(card, block)].read & rights))
                         return STORAGE_DENIED;
         } else {
@@ -152,7 +172,7 @@ static Status command_write(Card *card, const Command *command) {
         uint8_t rights, data[BLOCK];
         int group;
 
-        if (block >= SECTORS * 4)
+        if (block >= block_count(card))
                 return STORAGE_NO_BLOCK;
         if (command->length != BLOCK)
                 return STATUS_WRONG_LENGTH;
@@ -161,7 +181,7 @@ static Status command_write(Card *card, const Command *command) {
                 return STORAGE_DENIED;
         group = condition(card, block);
         memcpy(data, command->data, BLOCK);
-        if (block % 4 != 3) {
+        if (block != trailer_of(block)) {
                 if (!(data_rights[group].write & rights))
                         return STORAGE_DENIED;
         } else {
@@ -198,20 +218,32 @@ static void make(void *kept, const uint8_t serial[static CARD_SERIAL_LENGTH]) {
         MifareKept *card = kept;
 
         memcpy(card->memory, serial + 4, 4);
-        for (size_t sector = 0; sector < SECTORS; sector++) {
-                uint8_t *trailer = card->memory + (4 * sector + 3) * BLOCK;
+        for (size_t block = 0; block < BLOCKS_4K; block++) {
+                uint8_t *trailer = card->memory + block * BLOCK;
 
+                if (block != trailer_of(block))
+                        continue;
                 memset(trailer, 0xFF, BLOCK);
                 memcpy(trailer + KEY, bits, sizeof(bits));
         }
 }
 
 static size_t atr(const Card *card, uint8_t ret[static CARD_ATR_MAX]) {
-        return storage_atr(card, 0x03, 0x0001, ret);
+        return storage_atr(card, 0x03, card->family == &family_mifare ? 0x0001 : 0x0002, ret);
 }
 
 const Family family_mifare = {
         .kind = "mifare-classic",
+        .kept_size = sizeof(MifareKept),
+        .session_size = sizeof(MifareSession),
+        .make = make,
+        .atr = atr,
+        .run = run,
+        .more_data = STATUS_MORE_DATA,
+};
+
+const Family family_mifare_4k = {
+        .kind = "mifare-classic-4k",
         .kept_size = sizeof(MifareKept),
         .session_size = sizeof(MifareSession),
         .make = make,

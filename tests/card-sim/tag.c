@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Memory tags without keys: a MIFARE Ultralight (MF0ICU1: 16 pages, of which lock bytes close 3 to 15 for good) and an
+/* Memory tags without keys: a MIFARE Ultralight (16 pages, of which lock bytes close 3 to 15 for good) and an
  * ISO/IEC 15693 tag with 28 blocks. Both have blocks of four bytes, all 00. */
 #include <string.h>
 
 #include "access.h"
+#include "exchange.h"
 #include "family.h"
 #include "storage.h"
 
@@ -20,10 +21,11 @@ enum {
 typedef struct TagKept {
         uint8_t uid[CARD_SERIAL_LENGTH];
         uint8_t memory[BLOCKS_MAX * BLOCK];
+        uint8_t locked[BLOCKS_MAX]; /* of a label: 1, for good */
 } TagKept;
 
 typedef struct TagSession {
-        uint8_t nothing; /* a tag has no secrets and no selection */
+        bool transparent; /* the reader's; a tag has no secrets and no selection */
 } TagSession;
 
 static bool is_ultralight(const Card *card) {
@@ -34,7 +36,7 @@ static size_t block_count(const Card *card) {
         return is_ultralight(card) ? ULTRALIGHT_BLOCKS : LABEL_BLOCKS;
 }
 
-/* 7.5.2: bit n of the 16 lock bits, from 3 on, closes page n. */
+/* MF0ICU2, 7.5.2: bit n of the 16 lock bits, from 3 on, closes page n. */
 static bool is_locked(const Card *card, size_t page) {
         const TagKept *kept = card->kept;
         unsigned bits = kept->memory[LOCK_PAGE * BLOCK + 2] | (unsigned) kept->memory[LOCK_PAGE * BLOCK + 3]
@@ -73,6 +75,8 @@ static Status command_write(Card *card, const Command *command) {
                 return STORAGE_NO_BLOCK;
         if (command->length != BLOCK)
                 return STATUS_WRONG_LENGTH;
+        if (!is_ultralight(card) && kept->locked[block])
+                return STORAGE_FAILED;
         if (!is_ultralight(card)) {
                 access_store(card, (uint16_t) block, 0, kept->memory + block * BLOCK, command->data, BLOCK);
                 return STATUS_OK;
@@ -86,11 +90,53 @@ static Status command_write(Card *card, const Command *command) {
         return STATUS_OK;
 }
 
+static size_t error(uint8_t ret[static EXCHANGE_FRAME_MAX], uint8_t code) {
+        ret[0] = 0x01;
+        ret[1] = code;
+        return 2;
+}
+
+static size_t tell_locks(const TagKept *kept, size_t first, size_t count,
+                         uint8_t ret[static EXCHANGE_FRAME_MAX]) {
+        if (first + count > LABEL_BLOCKS)
+                return error(ret, 0x10);
+        ret[0] = 0x00;
+        memcpy(ret + 1, kept->locked + first, count);
+        return 1 + count;
+}
+
+/* Lock block (22) and Get multiple block security status (2C), addressed: whom it does not concern says nothing. */
+static size_t answer(Card *card, const uint8_t *frame, size_t length,
+                     uint8_t ret[static EXCHANGE_FRAME_MAX]) {
+        TagKept *kept = card->kept;
+
+        if (is_ultralight(card) || length < 11 || frame[0] != 0x22)
+                return 0;
+        for (size_t i = 0; i < 8; i++)
+                if (frame[2 + i] != kept->uid[7 - i])
+                        return 0;
+        if (frame[1] == 0x2C && length == 12)
+                return tell_locks(kept, frame[10], frame[11] + 1U, ret);
+        if (frame[1] != 0x22 || length != 11)
+                return error(ret, 0x01);
+        if (frame[10] >= LABEL_BLOCKS)
+                return error(ret, 0x10);
+        if (kept->locked[frame[10]])
+                return error(ret, 0x11);
+        kept->locked[frame[10]] = 1;
+        card->changed = true;
+        ret[0] = 0x00;
+        return 1;
+}
+
 static Status run(Card *card, const Command *command, Response *response) {
         const TagKept *kept = card->kept;
+        TagSession *session = card->session;
 
         if (command->class != 0xFF)
                 return STATUS_UNKNOWN_CLASS;
+        if (exchange_is(command))
+                return exchange_run(card, command, &session->transparent, answer, response);
         switch (command->instruction) {
         case 0xCA:
                 return storage_uid(command, kept->uid, is_ultralight(card) ? 7 : 8, response);
