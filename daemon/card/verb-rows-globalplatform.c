@@ -55,8 +55,10 @@ const Verb verb_rows_globalplatform[] = {
           .read_back = back_store_data,
           .explanation = "stores data in the selected application",
           .details = "in the structure that `format` names",
-          .example = "- store-data: {format: dgi, data: {dgi: \"8201\", of: {field: access-key}}}\n"
-                     "  read-back: false" },
+          .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
+                  "- store-data: {format: dgi, data: {dgi: \"8201\", of: {field: access-key}}}\n"
+                  "  read-back: false" },
         { .name = "put-key",
           .kind = VERB_WRITE,
           .flags = VERB_NEEDS_CHANNEL,
@@ -75,6 +77,7 @@ const Verb verb_rows_globalplatform[] = {
           .explanation = "takes a key set",
           .details = "`version` is the new set's, `replaces` the one that it takes the place of",
           .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
                   "- put-key:\n"
                   "    {version: \"31\", replaces: \"30\", type: aes, enc: {derive: sp800-108, key: issuer-master, number: 1, input: \"01\"}, mac: {derive: sp800-108, key: issuer-master, number: 1, input: \"02\"}, dek: {derive: sp800-108, key: issuer-master, number: 1, input: \"03\"}}" },
         { .name = "load",
@@ -89,8 +92,10 @@ const Verb verb_rows_globalplatform[] = {
           .explanation = "takes a load file, from which applications are installed",
           .details =
                   "`file` is usually {file: NAME.cap}, a file next to the profile; `domain` is the security domain that it belongs to",
-          .example = "- load: {package: F049435203, file: {field: image}, domain: A000000151000000}\n"
-                     "  read-back: false" },
+          .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
+                  "- load: {package: F049435203, file: {field: image}, domain: A000000151000000}\n"
+                  "  read-back: false" },
         { .name = "install",
           .kind = VERB_WRITE,
           .flags = VERB_NEEDS_CHANNEL,
@@ -104,6 +109,7 @@ const Verb verb_rows_globalplatform[] = {
           .done = done_install,
           .explanation = "makes an application of a load file, and lets it be selected",
           .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
                   "- install: {package: F049435203, module: F04943520301, application: F0494352030101, privileges: \"00\", parameters: \"C900\"}" },
         { .name = "install-for-personalization",
           .kind = VERB_SELECT,
@@ -112,7 +118,9 @@ const Verb verb_rows_globalplatform[] = {
           .arguments = { [PERSONALIZE_APPLICATION] = AID("application", true) },
           .run = verb_install_for_personalization,
           .explanation = "passes what it is told to store on to an application",
-          .example = "- install-for-personalization: {application: F0494352030101}" },
+          .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
+                  "- install-for-personalization: {application: F0494352030101}" },
         { .name = "delete",
           .kind = VERB_WRITE,
           .flags = VERB_IRREVERSIBLE | VERB_NEEDS_CHANNEL,
@@ -122,7 +130,9 @@ const Verb verb_rows_globalplatform[] = {
           .done = done_delete,
           .explanation = "removes an application or a load file, for good",
           .details = "`related`: with the applications that were made of it",
-          .example = "- delete: {aid: F049435203, related: true}" },
+          .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
+                  "- delete: {aid: F049435203, related: true}" },
         { .name = "get-status",
           .kind = VERB_READ,
           .flags = VERB_NEEDS_CHANNEL,
@@ -133,7 +143,9 @@ const Verb verb_rows_globalplatform[] = {
           .sees = sees_status,
           .explanation = "tells a life-cycle state, one byte",
           .details = "`aid` unless it is the card's",
-          .example = "- get-status: {of: application, aid: F0494352030101, expect: \"07\"}" },
+          .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
+                  "- get-status: {of: application, aid: F0494352030101, expect: \"07\"}" },
         { .name = "set-status",
           .kind = VERB_WRITE,
           .flags = VERB_IRREVERSIBLE | VERB_NEEDS_CHANNEL,
@@ -146,6 +158,8 @@ const Verb verb_rows_globalplatform[] = {
           .done = done_set_status,
           .explanation = "goes on in its life cycle, or lets an application do so",
           .details = "`aid` unless it is the card's",
-          .example = "- set-status: {of: application, aid: F0494352030101, state: locked}" },
+          .example =
+                  "- open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: s-enc}, mac: {key: s-mac}, dek: {key: s-dek}}\n"
+                  "- set-status: {of: application, aid: F0494352030101, state: locked}" },
         {},
 };

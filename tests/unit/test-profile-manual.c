@@ -52,8 +52,10 @@ static char *profile_of(const Verb *verb) {
         size_t size;
         FILE *stream = open_memstream(&text, &size);
 
-        fputs(reads ? READING : WRITING, stream);
-        append_lines(stream, verb->example, reads ? 2 : 6);
+        bool ends = verb->flags & VERB_IRREVERSIBLE; /* some of these stand in `discard:` only */
+
+        fputs(reads ? READING : ends ? HEAD "discard:\n" : WRITING, stream);
+        append_lines(stream, verb->example, reads || ends ? 2 : 6);
         fclose(stream);
         return text;
 }
