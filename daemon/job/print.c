@@ -189,7 +189,7 @@ void card_job_print(Job *job) {
 }
 
 void card_job_recorded(Job *job) {
-        job->engine->observer->job_reissued(job, job->type, job->count, job->engine->observer_userdata);
+        job->engine->observer->job_reissued(job, job_made_type(job), job->count, job->engine->observer_userdata);
         card_job_print(job);
 }
 
