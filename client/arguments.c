@@ -24,6 +24,8 @@ static const struct option long_options[] = {
         { "no-wait", no_argument, NULL, KEY_BITS + 5 },
         { "list", required_argument, NULL, KEY_BITS + 6 },
         { "requested", no_argument, NULL, KEY_BITS + 7 },
+        { "design", required_argument, NULL, KEY_BITS + 8 },
+        { "output", required_argument, NULL, KEY_BITS + 9 },
         {},
 };
 
@@ -77,6 +79,10 @@ static void take_option(Arguments *arguments, int key, const char *value) {
                 arguments->reason = value;
         else if (bit == OPTION_LIST)
                 arguments->list = value;
+        else if (bit == OPTION_DESIGN)
+                arguments->design = value;
+        else if (bit == OPTION_OUTPUT)
+                arguments->output = value;
 }
 
 static int parse_options(int argc, char **argv, Arguments *arguments, char **message) {

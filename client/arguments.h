@@ -19,6 +19,8 @@ typedef enum OptionBit {
         OPTION_NO_WAIT = 1 << 5,
         OPTION_LIST = 1 << 6,
         OPTION_REQUESTED = 1 << 7,
+        OPTION_DESIGN = 1 << 8,
+        OPTION_OUTPUT = 1 << 9,
 } OptionBit;
 
 /* One row of the table of commands. */
@@ -38,7 +40,7 @@ struct Arguments {
         const CommandRow *command; /* NULL with `help` or `version` and no command */
         bool help, version, json, quiet;
         unsigned given; /* OptionBit of those that were given */
-        const char *type, *reason, *list, *mode;
+        const char *type, *reason, *list, *mode, *design, *output;
         char **words; /* what follows the command; borrowed from argv, which is reordered */
         size_t word_count;
 };

@@ -4,13 +4,23 @@
 #include "client/issue-list.h"
 #include "client/job-start.h"
 
-/* --request with its --reason, as options of the call. */
-static int append_request(sd_bus_message *call, const Arguments *arguments) {
-        if (!arguments_given(arguments, OPTION_REQUEST))
-                return sd_bus_message_append(call, "a{sv}", 0);
+static int append_text(sd_bus_message *call, const char *name, const char *text) {
+        return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
+}
 
-        return sd_bus_message_append(call, "a{sv}", 2, "request", "b", true, "reason", "s",
-                                     arguments->reason);
+/* --request with its --reason, and --design, as options of the call. */
+static int append_options(sd_bus_message *call, const Arguments *arguments) {
+        int r;
+
+        r = sd_bus_message_open_container(call, 'a', "{sv}");
+        if (r >= 0 && arguments_given(arguments, OPTION_REQUEST))
+                r = sd_bus_message_append(call, "{sv}", "request", "b", true);
+        if (r >= 0)
+                r = append_text(call, "reason", arguments->reason);
+        if (r >= 0)
+                r = append_text(call, "design", arguments->design);
+
+        return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
 /* --request and --reason belong together. */
@@ -36,7 +46,7 @@ int command_reissue(Client *client, const Arguments *arguments) {
         r = sd_bus_message_append(call, "ss", arguments_word(arguments, 0, ""),
                                   arguments_word(arguments, 1, ""));
         if (r >= 0)
-                r = append_request(call, arguments);
+                r = append_options(call, arguments);
 
         return job_start(client, call, r, stdout, NULL);
 }
@@ -59,7 +69,7 @@ static int issue_one(Client *client, const Arguments *arguments) {
         r = sd_bus_message_append(call, "sss", arguments->words[0], arguments->words[1],
                                   arguments_word(arguments, 2, ""));
         if (r >= 0)
-                r = append_request(call, arguments);
+                r = append_options(call, arguments);
 
         return job_start(client, call, r, stdout, NULL);
 }
@@ -115,7 +125,7 @@ static int issue_batch(Client *client, const Arguments *arguments) {
         int status, r;
 
         if (arguments->word_count > 1 || (requested && arguments->list) || arguments->reason ||
-            arguments_given(arguments, OPTION_REQUEST))
+            arguments->design || arguments_given(arguments, OPTION_REQUEST))
                 return client_fail(
                         client, STATUS_USAGE,
                         "A batch is \"issue --list FILE [TARGET]\" or \"issue --requested [TARGET]\".");

@@ -40,6 +40,10 @@ int command_store_check(Client *client, const Arguments *arguments);
 int command_store_backup(Client *client, const Arguments *arguments);
 int command_store_rotate_key(Client *client, const Arguments *arguments);
 
+int command_design_list(Client *client, const Arguments *arguments);
+int command_design_show(Client *client, const Arguments *arguments);
+int command_design_preview(Client *client, const Arguments *arguments);
+
 int command_line_setup(Client *client, const Arguments *arguments);
 int command_line_status(Client *client, const Arguments *arguments);
 int command_branch_list(Client *client, const Arguments *arguments);

@@ -10,7 +10,7 @@
 #define ICREISSUE_VERSION "(unknown version)"
 #endif
 
-#define JOB_OPTIONS (OPTION_REQUEST | OPTION_REASON | OPTION_NO_WAIT)
+#define JOB_OPTIONS (OPTION_REQUEST | OPTION_REASON | OPTION_DESIGN | OPTION_NO_WAIT)
 
 /* name, action, words that must and may follow, options, whether it needs no bus, function, usage, summary */
 static const CommandRow commands[] = {
@@ -33,9 +33,10 @@ static const CommandRow commands[] = {
           "Requests a reissue" },
         { "withdraw", NULL, 2, 2, 0, false, command_withdraw, "TYPE ID", "Withdraws a request" },
         { "reissue", NULL, 0, 2, JOB_OPTIONS, false, command_reissue,
-          "[SOURCE [TARGET]] [--request --reason REASON] [--no-wait]", "Reissues the card in a reader" },
+          "[SOURCE [TARGET]] [--request --reason REASON] [--design DESIGN] [--no-wait]",
+          "Reissues the card in a reader" },
         { "issue", NULL, 0, 3, JOB_OPTIONS | OPTION_LIST | OPTION_REQUESTED, false, command_issue,
-          "TYPE ID [TARGET] [--request --reason REASON] | --list FILE|- [TARGET] | --requested [TARGET] [--no-wait]",
+          "TYPE ID [TARGET] [--request --reason REASON] [--design DESIGN] | --list FILE|- [TARGET] | --requested [TARGET] [--no-wait]",
           "Issues cards from records" },
         { "jobs", NULL, 0, 0, 0, false, command_jobs, "", "Open and lately finished jobs" },
         { "job", "show", 1, 1, 0, false, command_job_show, "JOB", "A job and what was compared" },
@@ -51,6 +52,11 @@ static const CommandRow commands[] = {
         { "store", "rotate-key", 0, 0, OPTION_NO_WAIT, false, command_store_rotate_key, "[--no-wait]",
           "Seals everything under the newest key" },
         { "types", NULL, 0, 0, 0, false, command_types, "", "The card types and what can be done with them" },
+        { "design", "list", 0, 0, 0, false, command_design_list, "", "The designs that new cards can have" },
+        { "design", "show", 1, 1, 0, false, command_design_show, "DESIGN",
+          "Which card types a design fits, which fields it shows" },
+        { "design", "preview", 1, 3, OPTION_OUTPUT, false, command_design_preview,
+          "DESIGN [TYPE ID] [--output FILE|-]", "Shows what a card would look like" },
         { "profile", "check", 1, 1, 0, true, command_profile_check, "FILE",
           "Explains a card profile, finds its mistakes" },
         { "line", "setup", 2, 2, 0, true, command_line_setup, "NAME HOST[:PORT]",

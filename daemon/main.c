@@ -80,6 +80,8 @@ static void refuse_core_dumps(void) {
         setrlimit(RLIMIT_CORE, &none);
 }
 
+enum { NOTIFY_USEC = 5000000 }; /* systemd has a notification by then, or never */
+
 typedef struct Process {
         sd_event *event;
         Service *service;
@@ -115,6 +117,20 @@ static int on_stop(sd_event_source *source _unused_, const struct signalfd_sigin
 static void on_bus_lost(void *userdata) {
         log_event(LOG_INTERNAL, NULL, "The connection to the system bus was lost.");
         stop(userdata, EXIT_FAILURE);
+}
+
+/* systemd hears of it before the name is free: whoever calls after that makes it start the service anew, and not believe
+ * that it runs. */
+static void on_idle(void *userdata) {
+        Process *process = userdata;
+
+        if (process->stopping)
+                return;
+
+        sd_notify(0, "STOPPING=1");
+        sd_notify_barrier(0, NOTIFY_USEC);
+        service_leave_bus(process->service);
+        stop(process, EXIT_SUCCESS);
 }
 
 static void on_reloaded(const Failure *failure _unused_, void *userdata _unused_) {}
@@ -201,7 +217,9 @@ int main(int argc, char *argv[]) {
         if (r < 0)
                 return EXIT_FAILURE;
 
-        r = service_open(event, &directories, on_bus_lost, &process, &service, &failure);
+        r = service_open(event, &directories,
+                         &(ServiceEvents){ .bus_lost = on_bus_lost, .idle = on_idle, .userdata = &process },
+                         &service, &failure);
         if (r < 0)
                 return report_failure(r, &failure);
 

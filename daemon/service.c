@@ -3,6 +3,8 @@
 #include "service.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -12,10 +14,12 @@
 #include "card/catalogue.h"
 #include "card/key-ring.h"
 #include "card/readers.h"
+#include "card/usb-device.h"
 #include "file/issuance-file.h"
 #include "file/key-change.h"
 #include "file/reissuing-file.h"
 #include "file/store-thread.h"
+#include "idle.h"
 #include "job/extraction.h"
 #include "line/centre-line.h"
 
@@ -31,9 +35,9 @@ typedef struct Setup {
 struct Service {
         const ServiceDirectories *directories;
         sd_event *event;
-        void (*bus_lost)(void *userdata);
-        void *userdata;
+        ServiceEvents events;
         sd_bus *bus;
+        Idle *idle;
         Setup setup;
         Role role; /* as it was at the start, as the next two */
         char *station;
@@ -44,6 +48,7 @@ struct Service {
         Centre *centre;
         CentreServer *server; /* role centre */
         Readers *readers;
+        Designs *designs;
         JobEngine *engine;
         ApiParts parts;
         Api *api;
@@ -92,7 +97,7 @@ static int setup_load(const ServiceDirectories *directories, Setup *ret, Failure
 static int on_disconnected(sd_bus_message *signal _unused_, void *userdata, sd_bus_error *error _unused_) {
         Service *service = userdata;
 
-        service->bus_lost(service->userdata);
+        service->events.bus_lost(service->events.userdata);
         return 0;
 }
 
@@ -214,7 +219,8 @@ static int service_open_readers(Service *service, Failure *failure) {
         for (size_t i = 0; i < config->reader_count; i++)
                 names[i] = (ReaderName){ .name = config->readers[i].name,
                                          .pattern = config->readers[i].pattern,
-                                         .target = config->readers[i].target };
+                                         .source = config->readers[i].role != READER_TARGET,
+                                         .target = config->readers[i].role != READER_SOURCE };
 
         r = readers_new(service->event, service->setup.catalogue, service->setup.keys, names,
                         config->reader_count, &service->readers);
@@ -222,6 +228,33 @@ static int service_open_readers(Service *service, Failure *failure) {
                 return failure_set_errno(failure, FAILURE_NO_READER, r, "The readers cannot be watched");
 
         return 0;
+}
+
+/* Helpers are beside the program itself, installed as well as in the folder where it was built. */
+static int helper_path(const char *name, char **ret) {
+        char self[PATH_MAX];
+        ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        char *slash;
+
+        if (length < 0)
+                return -errno;
+
+        self[length] = '\0';
+        slash = strrchr(self, '/');
+        return asprintf(ret, "%.*s/%s", slash ? (int) (slash - self) : 0, self, name) < 0 ? -ENOMEM : 0;
+}
+
+static int service_open_designs(Service *service, Failure *failure) {
+        const ServiceDirectories *directories = service->directories;
+        _cleanup_free_ char *helper = NULL;
+        int r;
+
+        r = helper_path("icreissue-render", &helper);
+        if (r >= 0)
+                r = designs_new(service->event, directories->config, directories->data, helper,
+                                &service->designs);
+
+        return r < 0 ? failure_set_errno(failure, FAILURE_DESIGN_UNKNOWN, r, "Designs cannot be drawn") : 0;
 }
 
 static int service_open_engine(Service *service, Failure *failure) {
@@ -234,6 +267,7 @@ static int service_open_engine(Service *service, Failure *failure) {
                 .centre = service->centre,
                 .issuance = service->issuance,
                 .reissuing = service->reissuing,
+                .designs = service->designs,
         };
 
         return job_engine_new(&parts, api_job_observer(), service->api, &service->engine, failure);
@@ -261,6 +295,7 @@ static int service_open_api(Service *service, Failure *failure) {
         service->parts.issuance = service->issuance;
         service->parts.centre = service->centre;
         service->parts.engine = service->engine;
+        service->parts.designs = service->designs;
         service->parts.catalogue = service->setup.catalogue;
         r = api_start(service->api);
         if (r >= 0)
@@ -270,6 +305,37 @@ static int service_open_api(Service *service, Failure *failure) {
                                          "The objects cannot be put on the system bus");
 
         return 0;
+}
+
+static bool is_busy(void *userdata) {
+        Service *service = userdata;
+
+        return readers_next(service->readers, NULL) || job_engine_is_busy(service->engine) ||
+               (service->server && centre_server_is_needed(service->server));
+}
+
+/* A reader that was just plugged in has asked for a service that was running: pcscd's word of it may still be to come. */
+static void on_idle(void *userdata) {
+        Service *service = userdata;
+
+        if (!usb_device_has_reader())
+                service->events.idle(service->events.userdata);
+}
+
+static int service_open_idle(Service *service, Failure *failure) {
+        const IdleOptions options = {
+                .event = service->event,
+                .bus = service->bus,
+                .seconds = service->setup.config->idle_exit,
+                .busy = is_busy,
+                .idle = on_idle,
+                .userdata = service,
+        };
+        int r = idle_new(&options, &service->idle);
+
+        return r < 0 ? failure_set_errno(failure, FAILURE_NO_MEMORY, r,
+                                         "Whether the service is needed cannot be watched")
+                     : 0;
 }
 
 static int service_open_parts(Service *service, Failure *failure) {
@@ -311,6 +377,10 @@ static int service_open_parts(Service *service, Failure *failure) {
         if (r < 0)
                 return failure_no_memory(failure);
 
+        r = service_open_designs(service, failure);
+        if (r < 0)
+                return r;
+
         r = service_open_engine(service, failure);
         if (r < 0)
                 return r;
@@ -319,11 +389,12 @@ static int service_open_parts(Service *service, Failure *failure) {
         if (r < 0)
                 return r;
 
-        return service_open_server(service, failure);
+        r = service_open_server(service, failure);
+        return r < 0 ? r : service_open_idle(service, failure);
 }
 
-int service_open(sd_event *event, const ServiceDirectories *directories, void (*bus_lost)(void *userdata),
-                 void *userdata, Service **ret, Failure *failure) {
+int service_open(sd_event *event, const ServiceDirectories *directories, const ServiceEvents *events,
+                 Service **ret, Failure *failure) {
         _cleanup_(service_closep) Service *service = NULL;
         int r;
 
@@ -333,8 +404,7 @@ int service_open(sd_event *event, const ServiceDirectories *directories, void (*
 
         service->event = sd_event_ref(event);
         service->directories = directories;
-        service->bus_lost = bus_lost;
-        service->userdata = userdata;
+        service->events = *events;
         r = service_open_parts(service, failure);
         if (r < 0)
                 return r;
@@ -349,8 +419,10 @@ Service *service_close(Service *service) {
 
         service->closing = true;
         /* Whoever ends calls back to whom it worked for: the readers to the engine, all of them to the API and the line. */
+        idle_freep(&service->idle);
         centre_server_freep(&service->server);
         readers_freep(&service->readers);
+        designs_freep(&service->designs);
         job_engine_freep(&service->engine);
         centre_freep(&service->centre);
         issuance_file_closep(&service->issuance);
@@ -397,6 +469,7 @@ static void reload_adopt(Reload *reload) {
         service->setup = reload->setup;
         reload->setup = old;
         readers_set_catalogue(service->readers, service->setup.catalogue, service->setup.keys);
+        idle_set_seconds(service->idle, service->setup.config->idle_exit);
         job_engine_reload(service->engine, service->setup.config, service->setup.catalogue);
         if (service->server)
                 centre_server_reload(service->server, service->setup.config);
@@ -459,6 +532,12 @@ void service_reload(Service *service, ReloadDone done, void *userdata) {
                 reload_end(reload, &failure);
                 reload_free(reload);
         }
+}
+
+void service_leave_bus(Service *service) {
+        sd_bus_release_name(service->bus, API_NAME);
+        while (sd_bus_process(service->bus, NULL) > 0)
+                continue;
 }
 
 void service_park(Service *service, void (*parked)(void *userdata), void *userdata) {

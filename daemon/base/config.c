@@ -19,6 +19,13 @@ static const char *const automatic_modes[] = {
         NULL,
 };
 
+static const char *const reader_roles[] = {
+        [READER_BOTH] = "both",
+        [READER_SOURCE] = "source",
+        [READER_TARGET] = "target",
+        NULL,
+};
+
 const char *role_name(Role role) {
         return roles[role];
 }
@@ -35,6 +42,7 @@ Config *config_free(Config *config) {
                 free(config->readers[i].pattern);
         }
 
+        config_print_done(config);
         free(config->readers);
         free(config->branches);
         free(config->centre);
@@ -45,12 +53,12 @@ Config *config_free(Config *config) {
 }
 
 static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
-        static const char *const keys[] = { "name", "match", "target", NULL };
+        static const char *const keys[] = { "name", "match", "role", NULL };
         const char *name, *pattern;
-        YamlNode target;
+        size_t role = READER_BOTH;
         int r;
 
-        r = yaml_expect(node, YAML_MAPPING, "a reader: name, match, target", failure);
+        r = yaml_expect(node, YAML_MAPPING, "a reader: name, match, role", failure);
         if (r >= 0)
                 r = yaml_check_keys(node, keys, "a reader", failure);
         if (r < 0)
@@ -65,13 +73,13 @@ static int read_reader(ConfigReader *reader, YamlNode node, Failure *failure) {
         if (r >= 0)
                 r = yaml_read_text(yaml_find(node, "match"), "a pattern on the PC/SC name", &pattern,
                                    failure);
-        target = yaml_find(node, "target");
-        reader->target = true;
-        if (r >= 0 && yaml_present(target))
-                r = yaml_read_boolean(target, "true or false: whether any job may use its blanks",
-                                      &reader->target, failure);
+        if (r >= 0 && yaml_present(yaml_find(node, "role")))
+                r = yaml_read_choice(yaml_find(node, "role"), reader_roles, "source, target or both", &role,
+                                     failure);
         if (r < 0)
                 return r;
+
+        reader->role = (ReaderRole) role;
 
         reader->name = strdup(name);
         reader->pattern = strdup(pattern);
@@ -107,7 +115,8 @@ static int read_readers(Config *config, YamlNode node, Failure *failure) {
         return 0;
 }
 
-static int read_number(YamlNode root, const char *key, unsigned maximum, unsigned *ret, Failure *failure) {
+static int read_number_from(YamlNode root, const char *key, unsigned minimum, unsigned maximum, unsigned *ret,
+                            Failure *failure) {
         YamlNode node = yaml_find(root, key);
         int64_t value;
         int r;
@@ -115,12 +124,16 @@ static int read_number(YamlNode root, const char *key, unsigned maximum, unsigne
         if (!yaml_present(node))
                 return 0;
 
-        r = yaml_read_number(node, 1, maximum, key, &value, failure);
+        r = yaml_read_number(node, minimum, maximum, key, &value, failure);
         if (r < 0)
                 return r;
 
         *ret = (unsigned) value;
         return 0;
+}
+
+static int read_number(YamlNode root, const char *key, unsigned maximum, unsigned *ret, Failure *failure) {
+        return read_number_from(root, key, 1, maximum, ret, failure);
 }
 
 /* Keys that mean something in one role only are refused in the others: nobody shall believe that they work there. */
@@ -208,6 +221,8 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
                 r = read_number(root, "job-limit", 100000, &config->job_limit, failure);
         if (r >= 0)
                 r = read_number(root, "spoiled-limit", 100, &config->spoiled_limit, failure);
+        if (r >= 0)
+                r = read_number_from(root, "idle-exit", 0, 86400, &config->idle_exit, failure);
 
         return r;
 }
@@ -216,6 +231,7 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
         static const char *const keys[] = { "role",      "station",       "readers",      "automatic",
                                             "job-limit", "spoiled-limit", "two-person",   "issuance-key",
                                             "branches",  "centre",        "line-timeout", "line-idle",
+                                            "idle-exit", "designs",       "organisation", "address",
                                             NULL };
         int r;
 
@@ -235,6 +251,8 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
                 r = read_role(config, root, failure);
         if (r >= 0)
                 r = read_rest(config, root, failure);
+        if (r >= 0)
+                r = config_read_print(config, root, failure);
 
         return r;
 }
@@ -255,6 +273,7 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
         config->spoiled_limit = 3;
         config->line_timeout = 30;
         config->line_idle = 60;
+        config->idle_exit = 60;
         config->centre = strdup("the centre");
         config->station = strdup(gethostname(host, sizeof(host) - 1) == 0 && *host ? host : "station");
         if (!config->station || !config->centre)

@@ -19,10 +19,16 @@ typedef enum AutomaticMode {
         AUTOMATIC_REQUEST, /* as well one whose flag says "issued": its reissue is requested first */
 } AutomaticMode;
 
+typedef enum ReaderRole {
+        READER_BOTH,
+        READER_SOURCE, /* old cards: no job takes a blank from it unless it was named */
+        READER_TARGET, /* blanks: automatic mode begins nothing for a card in it */
+} ReaderRole;
+
 typedef struct ConfigReader {
         char *name;    /* how the desk calls it; goes into D-Bus properties and messages */
         char *pattern; /* fnmatch(3) pattern on the PC/SC reader name */
-        bool target;   /* blanks may be put into it for any job; default true */
+        ReaderRole role;
 } ConfigReader;
 
 /* At a centre: a branch that may use its line. */
@@ -32,6 +38,12 @@ typedef struct ConfigBranch {
         char **types;           /* card types that it may extract; NULL-terminated; NULL: all */
         unsigned cards_per_day; /* extractions; 0: no limit */
 } ConfigBranch;
+
+/* Which design new cards of a type have unless the job names one. */
+typedef struct ConfigDesign {
+        char *type;
+        char *design;
+} ConfigDesign;
 
 typedef struct Config {
         Role role;
@@ -47,10 +59,18 @@ typedef struct Config {
         unsigned job_limit;     /* open jobs, batches' children not counted; 1..100000, default 1000 */
         unsigned spoiled_limit; /* cards spoiled in a row in one reader before it stops; 1..100, default 3 */
         char *issuance_key; /* the key file, for where there is no credential; default DIRECTORY/issuance-key */
+        unsigned idle_exit; /* seconds that nobody needs the service before it ends; 0: never; default 60 */
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
+        ConfigDesign *designs;
+        size_t design_count;
+        char *organisation; /* what a design's {organisation} becomes; NULL: nothing */
+        char *address;      /* likewise {address} */
 } Config;
 
 const char *role_name(Role role); /* "standalone", ... Static. */
+
+/* The design for cards of that type, borrowed; NULL where the configuration names none. */
+const char *config_design(const Config *config, const char *type);
 
 /* PROFILE_INVALID with file:line:column and what was expected; nothing is returned then. */
 int config_load(const char *directory, Config **ret, Failure *failure);

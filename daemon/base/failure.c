@@ -41,6 +41,8 @@ static const struct {
         [FAILURE_STORE_FAILED] = { OURS "StoreFailed", EIO,
                                    "The issuance file could not be read or written." },
         [FAILURE_PROFILE_INVALID] = { OURS "ProfileInvalid", EINVAL, "A card profile is not valid." },
+        [FAILURE_DESIGN_UNKNOWN] = { OURS "DesignUnknown", ENOENT, "There is no such design." },
+        [FAILURE_PRINT_FAILED] = { OURS "PrintFailed", EIO, "The card could not be printed." },
         [FAILURE_TOO_MANY_JOBS] = { OURS "TooManyJobs", EAGAIN, "Too many jobs are open." },
         [FAILURE_JOB_FINISHED] = { OURS "JobFinished", ESTALE, "The job is finished." },
         [FAILURE_CANCELLED] = { OURS "Cancelled", ECANCELED, "The job was cancelled." },

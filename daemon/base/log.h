@@ -25,6 +25,7 @@ typedef enum LogEvent {
         LOG_JOB_CANCELLED,
         LOG_JOB_RESUMED,
         LOG_CARD_REFUSED,
+        LOG_AUTOMATIC_REFUSED,
         LOG_CARD_SPOILED,
         LOG_RECORD_CHANGED,
         LOG_RECORD_REQUESTED,

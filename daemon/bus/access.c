@@ -59,6 +59,16 @@ static int details_type(Api *api _unused_, sd_bus_message *message, AuthorityNee
         return copy_text(type, &need->type);
 }
 
+/* RenderDesign: the type follows the design. */
+static int details_render(Api *api _unused_, sd_bus_message *message, AuthorityNeed *need) {
+        const char *type;
+
+        if (sd_bus_message_skip(message, "s") < 0 || sd_bus_message_read(message, "s", &type) < 0)
+                return 0;
+
+        return copy_text(type, &need->type);
+}
+
 static int details_request(Api *api _unused_, sd_bus_message *message, AuthorityNeed *need) {
         const char *type, *id, *reason;
         int r;
@@ -205,6 +215,9 @@ static const struct {
         { API_NAME, "Issue", ACTION_REISSUE, details_issue },
         { API_NAME, "StartBatch", ACTION_REISSUE, details_batch },
         { API_NAME, "ListCardTypes", NULL, NULL },
+        { API_NAME, "ListDesigns", ACTION_READ_CARD, NULL },
+        { API_NAME, "GetDesign", ACTION_READ_CARD, NULL },
+        { API_NAME, "RenderDesign", ACTION_READ_RECORD, details_render },
         { API_NAME, "CheckLine", ACTION_READ_CARD, NULL },
         { API_NAME, "ListBranches", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "Reload", ACTION_MANAGE_SERVICE, NULL },

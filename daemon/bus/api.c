@@ -176,6 +176,14 @@ static void job_reissued(Job *job, const char *type, uint32_t count, void *userd
                 root_object_reissued(api, job, type, count);
 }
 
+static void automatic_refused(Reader *reader, const Failure *failure, void *userdata) {
+        Api *api = userdata;
+        _cleanup_free_ char *path = reader_object_path(reader);
+
+        if (api->started && path)
+                root_object_automatic_refused(api, path, failure);
+}
+
 static void job_removed(Job *job, void *userdata) {
         Api *api = userdata;
         char path[JOB_PATH_MAX];
@@ -194,6 +202,7 @@ const JobObserver *api_job_observer(void) {
                 .job_changed = job_changed,
                 .job_finished = job_finished,
                 .job_reissued = job_reissued,
+                .automatic_refused = automatic_refused,
                 .job_removed = job_removed,
         };
 

@@ -31,6 +31,7 @@ typedef struct ApiParts {
         IssuanceFile *issuance; /* role branch: empty, and the records are elsewhere */
         Centre *centre;
         JobEngine *engine;
+        Designs *designs;
         const CentreServer *server; /* role centre; elsewhere NULL */
 
         /* Reload: reads configuration, keys and profiles anew; `done` is called once, at once or later. A failure has

@@ -30,10 +30,11 @@ static int check_reason(const char *reason, Failure *failure) {
 }
 
 int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure *failure) {
-        ReissueRequest request = { .reason = "" };
+        ReissueRequest request = { .reason = "", .design = "" };
         const Option options[] = {
                 { "request", 'b', &request.request },
                 { "reason", 's', &request.reason },
+                { "design", 's', &request.design },
         };
         int r;
 
@@ -56,10 +57,11 @@ int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure
 }
 
 int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *failure) {
-        IssueRequest request = { .reason = "" };
+        IssueRequest request = { .reason = "", .design = "" };
         const Option options[] = {
                 { "request", 'b', &request.request },
                 { "reason", 's', &request.reason },
+                { "design", 's', &request.design },
         };
         int r;
 

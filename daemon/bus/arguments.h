@@ -12,10 +12,10 @@
 
 struct Api;
 
-/* ssa{sv}: source, target, options request b, reason s. The owner is left alone. */
+/* ssa{sv}: source, target, options request b, reason s, design s. The owner is left alone. */
 int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure *failure);
 
-/* sssa{sv}: type, id, target, options request b, reason s. */
+/* sssa{sv}: type, id, target, options request b, reason s, design s. */
 int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *failure);
 
 /* a(ss)sa{sv}: records, target, options requested b. The records are a new array, released by batch_arguments_done(). */

@@ -50,6 +50,10 @@ static PropertyValue read_count(const void *job) {
         return PROPERTY_NUMBER(job_count(job));
 }
 
+static PropertyValue read_design(const void *job) {
+        return PROPERTY_TEXT(job_design(job));
+}
+
 static PropertyValue read_source(const void *job) {
         return PROPERTY_TEXT(job_source(job));
 }
@@ -98,6 +102,7 @@ static const PropertyRow job_properties[] = {
         { "Progress", read_progress },
         { "CardType", read_card_type },
         { "Count", read_count },
+        { "Design", read_design },
         { "Source", read_source },
         { "Target", read_target },
         { "ErrorName", read_error_name },
@@ -258,6 +263,7 @@ static const sd_bus_vtable job_vtable[] = {
         CHANGING("Progress", "d"),
         CHANGING("CardType", "s"),
         CHANGING("Count", "u"),
+        CHANGING("Design", "s"),
         CHANGING("Source", "s"),
         CHANGING("Target", "s"),
         CHANGING("ErrorName", "s"),

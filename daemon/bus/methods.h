@@ -18,6 +18,11 @@ int method_remove_record(sd_bus_message *message, void *userdata, sd_bus_error *
 int method_request_reissue(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_withdraw_request(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
+/* design-methods.c */
+int method_list_designs(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_get_design(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_render_design(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
 /* job-methods.c */
 int method_read_card(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_reissue(sd_bus_message *message, void *userdata, sd_bus_error *error);

@@ -28,6 +28,18 @@ static PropertyValue read_device_path(const void *reader) {
         return PROPERTY_TEXT(reader_device_path(reader));
 }
 
+static PropertyValue read_vendor(const void *reader) {
+        return PROPERTY_TEXT(reader_vendor(reader));
+}
+
+static PropertyValue read_model(const void *reader) {
+        return PROPERTY_TEXT(reader_model(reader));
+}
+
+static PropertyValue read_serial(const void *reader) {
+        return PROPERTY_TEXT(reader_serial(reader));
+}
+
 static PropertyValue read_state(const void *reader) {
         return PROPERTY_TEXT(reader_state_name(reader_state(reader)));
 }
@@ -46,6 +58,9 @@ static const PropertyRow reader_properties[] = {
         { "Name", read_name },
         { "PcscName", read_pcsc_name },
         { "DevicePath", read_device_path },
+        { "Vendor", read_vendor },
+        { "Model", read_model },
+        { "Serial", read_serial },
         { "State", read_state },
         { "ATR", read_atr },
         { "CardType", read_card_type },
@@ -59,6 +74,9 @@ static const sd_bus_vtable reader_vtable[] = {
         CHANGING("Name", "s"),
         SD_BUS_PROPERTY("PcscName", "s", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         CHANGING("DevicePath", "s"),
+        CHANGING("Vendor", "s"),
+        CHANGING("Model", "s"),
+        CHANGING("Serial", "s"),
         CHANGING("State", "s"),
         CHANGING("ATR", "ay"),
         CHANGING("CardType", "s"),

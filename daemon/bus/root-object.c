@@ -8,7 +8,7 @@
 #include "bus/reply.h"
 
 /* Goes up with each addition to the interfaces; nothing is ever changed or removed. */
-enum { API_VERSION = 4 };
+enum { API_VERSION = 5 };
 
 void root_object_card_inserted(Api *api, const char *reader_path, const char *type) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardInserted", "os", reader_path, type);
@@ -16,6 +16,11 @@ void root_object_card_inserted(Api *api, const char *reader_path, const char *ty
 
 void root_object_card_removed(Api *api, const char *reader_path) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardRemoved", "o", reader_path);
+}
+
+void root_object_automatic_refused(Api *api, const char *reader_path, const Failure *failure) {
+        sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "AutomaticRefused", "oss", reader_path,
+                           failure_name(failure->kind), failure_message(failure));
 }
 
 void root_object_reissued(Api *api, const Job *job, const char *type, uint32_t count) {
@@ -177,6 +182,12 @@ static const sd_bus_vtable root_vtable[] = {
 
         SD_BUS_METHOD_WITH_ARGS("ListCardTypes", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssas)", types),
                                 method_list_card_types, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListDesigns", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ss)", designs),
+                                method_list_designs, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetDesign", SD_BUS_ARGS("s", name), SD_BUS_RESULT("a{sv}", design),
+                                method_get_design, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RenderDesign", SD_BUS_ARGS("s", design, "s", type, "s", id, "u", dpi),
+                                SD_BUS_RESULT("h", png), method_render_design, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("CheckLine", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", centre, "t", microseconds),
                                 method_check_line, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListBranches", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", branches),
@@ -193,6 +204,7 @@ static const sd_bus_vtable root_vtable[] = {
 
         SD_BUS_SIGNAL_WITH_ARGS("CardInserted", SD_BUS_ARGS("o", reader, "s", type), 0),
         SD_BUS_SIGNAL_WITH_ARGS("CardRemoved", SD_BUS_ARGS("o", reader), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("AutomaticRefused", SD_BUS_ARGS("o", reader, "s", error, "s", message), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Reissued", SD_BUS_ARGS("o", job, "s", type, "u", count), 0),
 
         SD_BUS_PROPERTY("Version", "s", publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_CONST),

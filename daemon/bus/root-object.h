@@ -13,6 +13,7 @@ extern const PublisherKind root_object_kind;
 /* The signals. */
 void root_object_card_inserted(struct Api *api, const char *reader_path, const char *type);
 void root_object_card_removed(struct Api *api, const char *reader_path);
+void root_object_automatic_refused(struct Api *api, const char *reader_path, const Failure *failure);
 void root_object_reissued(struct Api *api, const Job *job, const char *type, uint32_t count);
 
 #endif

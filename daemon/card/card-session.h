@@ -64,7 +64,7 @@ bool card_session_is_t0(const CardSession *session);
 /* The card's answer to reset; empty where the reader does not tell. Returns 0 or -ENOMEM. */
 int card_session_atr(const CardSession *session, Bytes *ret);
 
-/* SCARD_ATTR_CHANNEL_ID (usb_device_path()), or 0. */
+/* SCARD_ATTR_CHANNEL_ID (usb_device_find()), or 0. */
 uint32_t card_session_channel(const CardSession *session);
 
 #endif

@@ -6,6 +6,8 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 enum {
@@ -109,25 +111,84 @@ static int take_curve(const EVP_PKEY *key, PrivateKey *ret) {
         return r < 0 ? r : take_number(key, OSSL_PKEY_PARAM_PRIV_KEY, size / 2, &ret->secret);
 }
 
-int private_key_parse(Span der, PrivateKey *ret) {
+/* The caller frees it. NULL for what is no key, or has bytes after it. */
+static EVP_PKEY *decode(Span der) {
         const unsigned char *position = der.data;
         EVP_PKEY *key;
-        int r = -EINVAL;
 
         if (der.size == 0 || der.size > INT32_MAX)
-                return -EINVAL;
+                return NULL;
 
         key = d2i_AutoPrivateKey(NULL, &position, (long) der.size);
+        if (key && position != der.data + der.size) {
+                EVP_PKEY_free(key);
+                return NULL;
+        }
+
+        return key;
+}
+
+int private_key_parse(Span der, PrivateKey *ret) {
+        EVP_PKEY *key = decode(der);
+        int r = -EINVAL;
+
         if (!key)
                 return -EINVAL;
 
-        if (position == der.data + der.size) {
-                if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
-                        r = take_rsa(key, ret);
-                else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
-                        r = take_curve(key, ret);
-        }
+        if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+                r = take_rsa(key, ret);
+        else if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC)
+                r = take_curve(key, ret);
 
         EVP_PKEY_free(key);
+        return r;
+}
+
+int private_key_challenge(const PrivateKey *key, Bytes *ret) {
+        size_t size = key->is_rsa ? key->modulus.size : key->secret.size;
+        uint8_t buffer[RSA_BITS_MAX / 8];
+
+        if (RAND_bytes(buffer, (int) size) != 1)
+                return -EIO;
+
+        if (key->is_rsa) /* below the modulus, whose first byte is not zero */
+                buffer[0] = 0x00;
+
+        return bytes_append(ret, SPAN(buffer, size));
+}
+
+bool private_key_has_signed(Span der, Span challenge, Span answer) {
+        EVP_PKEY *key = decode(der);
+        EVP_PKEY_CTX *context = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
+        uint8_t opened[RSA_BITS_MAX / 8];
+        size_t size = sizeof(opened);
+        bool signed_by_it = false;
+
+        if (context && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+                signed_by_it = EVP_PKEY_encrypt_init(context) == 1 &&
+                               EVP_PKEY_CTX_set_rsa_padding(context, RSA_NO_PADDING) == 1 &&
+                               EVP_PKEY_encrypt(context, opened, &size, answer.data, answer.size) == 1 &&
+                               span_equal(SPAN(opened, size), challenge);
+        else if (context)
+                signed_by_it = EVP_PKEY_verify_init(context) == 1 &&
+                               EVP_PKEY_verify(context, answer.data, answer.size, challenge.data,
+                                               challenge.size) == 1;
+
+        EVP_PKEY_CTX_free(context);
+        EVP_PKEY_free(key);
+        return signed_by_it;
+}
+
+int private_key_fits_certificate(Span der, Span certificate) {
+        const unsigned char *position = certificate.data;
+        X509 *parsed = d2i_X509(NULL, &position, (long) certificate.size);
+        EVP_PKEY *key = decode(der);
+        int r = -EINVAL;
+
+        if (parsed && key && position == certificate.data + certificate.size)
+                r = X509_check_private_key(parsed, key) == 1;
+
+        EVP_PKEY_free(key);
+        X509_free(parsed);
         return r;
 }

@@ -23,4 +23,15 @@ int private_key_parse(Span der, PrivateKey *ret);
 void private_key_done(PrivateKey *key);
 #define _cleanup_private_key_ _cleanup_(private_key_done)
 
+/* A challenge that the key can answer as it is: for RSA a number below the modulus and as long, for a curve as long as
+ * its field, both random. Appends to ret. -EIO where there are no random numbers. */
+int private_key_challenge(const PrivateKey *key, Bytes *ret);
+
+/* Whether the answer is what that key, and no other, makes of the challenge: for RSA the challenge to the private
+ * exponent, for a curve an ECDSA signature in DER. */
+bool private_key_has_signed(Span der, Span challenge, Span answer);
+
+/* Whether an X.509 certificate, in DER, is for that key. -EINVAL for what is no certificate or no key. */
+int private_key_fits_certificate(Span der, Span certificate);
+
 #endif

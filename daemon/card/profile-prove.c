@@ -289,6 +289,8 @@ int profile_prove(const Profile *profile, Failure *failure) {
                 r = prove_list(profile, &profile->blank, failure);
         if (r >= 0)
                 r = prove_clear(profile, failure);
+        if (r >= 0)
+                r = prove_channels(profile, failure);
         if (r < 0)
                 return r;
 

@@ -21,5 +21,7 @@ int prove_clear(const Profile *profile, Failure *failure);
 
 /* prove-desfire.c: keys are changed in sessions that can, nothing uncommitted is lost. PROFILE_INVALID. */
 int prove_desfire(const Plan *plan, Failure *failure);
+/* prove-channel.c: no verb that needs a secure channel stands where none is open. PROFILE_INVALID. */
+int prove_channels(const Profile *profile, Failure *failure);
 
 #endif

@@ -96,9 +96,9 @@ struct Step {
         Condition when;
         StepList done_if;
         bool read_back; /* false: the profile admits that the card will never show what is written here */
-        bool in_clear; /* the profile admits that a secret is sent here as everybody near the card can hear it */
         StepList
                 shown; /* what shows it, where the verb itself does not know: the last step's answer; empty: the verb */
+        bool in_clear; /* the profile admits that a secret is sent here as everybody near the card can hear it */
 };
 
 typedef struct Stage {

@@ -61,6 +61,8 @@ static int prove_step(const Step *step, void *userdata, Failure *failure) {
 
         if (verb->opens_cipher)
                 air->enciphers = verb->opens_cipher(step);
+        else if (verb->run == verb_select && step->arguments[0].given)
+                air->enciphers = false; /* a session is an application's */
 
         return 0;
 }

@@ -14,6 +14,7 @@
 #include "card/readers.h"
 #include "card/refused.h"
 #include "card/transport.h"
+#include "card/usb-device.h"
 
 typedef struct Observer {
         const ReadersObserver *observer;
@@ -52,8 +53,8 @@ struct Reader {
         char *pcsc_name;
         char *name;
         char *label;
-        char *device_path;
-        bool target;
+        UsbDevice device;
+        bool source, target;
         bool gone;
         unsigned generation; /* WatchedReader's */
         uint16_t events;     /* WatchedReader's */

@@ -19,7 +19,7 @@ typedef struct Probe {
         bool want_device;
         bool skipped; /* that card is not there any more */
         bool mute;
-        char *device_path;
+        UsbDevice device;
         Bytes atr;
         CardFacts facts;
         Failure failure;
@@ -28,7 +28,7 @@ typedef struct Probe {
 static void probe_free(Probe *probe) {
         catalogue_unref(probe->catalogue);
         key_ring_unref(probe->keys);
-        free(probe->device_path);
+        usb_device_done(&probe->device);
         bytes_done(&probe->atr);
         card_facts_done(&probe->facts);
         failure_done(&probe->failure);
@@ -90,7 +90,7 @@ static int probe_session(Probe *probe, CardSession *session) {
         int r;
 
         if (probe->want_device)
-                probe->device_path = usb_device_path(card_session_channel(session));
+                (void) usb_device_find(card_session_channel(session), &probe->device);
 
         if (card_session_atr(session, &atr) < 0)
                 return failure_no_memory(&probe->failure);
@@ -183,10 +183,11 @@ static void probe_apply(Probe *probe, Reader *reader) {
 }
 
 static void probe_take_device(Probe *probe, Reader *reader) {
-        if (!probe->device_path || reader->device_path || reader->gone)
+        if (!probe->device.path || reader->device.path || reader->gone)
                 return;
 
-        reader->device_path = TAKE_PTR(probe->device_path);
+        reader->device = probe->device;
+        probe->device = (UsbDevice){};
         readers_notify_changed(reader);
 }
 
@@ -224,7 +225,7 @@ int reader_probe(Reader *reader, CardReadDone done, void *userdata) {
         probe->sequence = reader_sequence(reader);
         probe->done = done;
         probe->userdata = userdata;
-        probe->want_device = !reader->device_path;
+        probe->want_device = !reader->device.path;
         r = bytes_assign(&probe->atr, bytes_span(&reader->atr));
         if (r >= 0)
                 r = worker_submit(reader->worker, probe_run, probe_done, probe);
@@ -248,7 +249,7 @@ static void device_run(void *userdata) {
         if (card_session_open(&request, &session, &probe->failure) < 0)
                 return;
 
-        probe->device_path = usb_device_path(card_session_channel(session));
+        (void) usb_device_find(card_session_channel(session), &probe->device);
         card_session_close(session, false);
 }
 

@@ -31,11 +31,27 @@ const char *reader_pcsc_name(const Reader *reader) {
 }
 
 const char *reader_device_path(const Reader *reader) {
-        return reader->device_path ? reader->device_path : "";
+        return reader->device.path ? reader->device.path : "";
+}
+
+const char *reader_vendor(const Reader *reader) {
+        return reader->device.vendor ? reader->device.vendor : "";
+}
+
+const char *reader_model(const Reader *reader) {
+        return reader->device.model ? reader->device.model : "";
+}
+
+const char *reader_serial(const Reader *reader) {
+        return reader->device.serial ? reader->device.serial : "";
 }
 
 const char *reader_label(const Reader *reader) {
         return reader->label;
+}
+
+bool reader_is_source(const Reader *reader) {
+        return reader->source;
 }
 
 bool reader_is_target(const Reader *reader) {
@@ -95,10 +111,10 @@ static char *label_of(const char *name) {
 
 /* The desk's name for a PC/SC name: the first pattern that fits gives it; a second reader that fits keeps
  * its own. */
-static const char *desk_name(Readers *readers, const char *pcsc_name, bool *ret_target) {
+static const char *desk_name(Readers *readers, const char *pcsc_name, bool *ret_source, bool *ret_target) {
         const ReaderName *found = NULL;
 
-        *ret_target = true;
+        *ret_source = *ret_target = true;
         for (size_t i = 0; !found && i < readers->name_count; i++)
                 if (fnmatch(readers->names[i].pattern, pcsc_name, 0) == 0)
                         found = readers->names + i;
@@ -106,6 +122,7 @@ static const char *desk_name(Readers *readers, const char *pcsc_name, bool *ret_
         if (!found)
                 return pcsc_name;
 
+        *ret_source = found->source;
         *ret_target = found->target;
         for (size_t i = 0; i < readers->count; i++)
                 if (streq(readers->list[i]->name, found->name))
@@ -125,7 +142,7 @@ int reader_new(Readers *readers, const WatchedReader *watched, Reader **ret) {
         reader->readers = readers;
         atomic_init(&reader->sequence, ++readers->sequence);
         reader->pcsc_name = strdup(watched->name);
-        reader->name = strdup(desk_name(readers, watched->name, &reader->target));
+        reader->name = strdup(desk_name(readers, watched->name, &reader->source, &reader->target));
         reader->label = label_of(watched->name);
         r = reader->pcsc_name && reader->name && reader->label ? 0 : -ENOMEM;
         if (r >= 0)
@@ -147,7 +164,7 @@ void reader_free(Reader *reader) {
         card_gate_unref(reader->gate);
         card_facts_done(&reader->card);
         bytes_done(&reader->atr);
-        free(reader->device_path);
+        usb_device_done(&reader->device);
         free(reader->label);
         free(reader->name);
         free(reader->pcsc_name);

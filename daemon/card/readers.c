@@ -180,6 +180,7 @@ static int copy_names(Readers *readers, const ReaderName *names, size_t count) {
 
                 *copy = (ReaderName){ .name = strdup(names[i].name),
                                       .pattern = strdup(names[i].pattern),
+                                      .source = names[i].source,
                                       .target = names[i].target };
                 if (!copy->name || !copy->pattern)
                         return -ENOMEM;

@@ -50,7 +50,8 @@ void card_facts_done(CardFacts *facts);
 typedef struct ReaderName {
         char *name;    /* how the desk calls it */
         char *pattern; /* fnmatch(3) pattern on the PC/SC name */
-        bool target;   /* blanks may be put into it for jobs with target "" (default true) */
+        bool source;   /* automatic mode takes old cards from it */
+        bool target;   /* blanks may be put into it for jobs with target "" */
 } ReaderName;
 
 typedef struct ReadersObserver {
@@ -95,8 +96,13 @@ const Failure *readers_trouble(const Readers *readers);
 const char *reader_name(const Reader *reader);        /* the desk's name for it */
 const char *reader_pcsc_name(const Reader *reader);   /* the PC/SC name */
 const char *reader_device_path(const Reader *reader); /* "" where unknown */
+/* What udev knows of the device; "" where it is not known, as of one without USB. */
+const char *reader_vendor(const Reader *reader);
+const char *reader_model(const Reader *reader);
+const char *reader_serial(const Reader *reader);
 const char *
 reader_label(const Reader *reader); /* a valid D-Bus path element, stable for the same PC/SC name */
+bool reader_is_source(const Reader *reader);
 bool reader_is_target(const Reader *reader);
 ReaderState reader_state(const Reader *reader);
 Span reader_atr(const Reader *reader);

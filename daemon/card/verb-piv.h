@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The verbs of PIV cards (verb-piv.c, verb-piv-key.c) for the table: NIST SP 800-73-4, part 2. */
+/* The verbs of PIV cards (verb-piv.c, verb-piv-key.c, verb-piv-import.c) for the table: NIST SP 800-73-4, part 2. */
 #ifndef ICREISSUE_CARD_VERB_PIV_H
 #define ICREISSUE_CARD_VERB_PIV_H
 
@@ -24,5 +24,13 @@ int verb_piv_authenticate(Session *session, const Call *call, StepResult *ret, F
 int verb_piv_change_key(Session *session, const Call *call, StepResult *ret, Failure *failure);
 int done_piv_change_key(Session *session, const Call *call, bool *ret, Failure *failure);
 int check_piv_key(const Call *call, Failure *failure);
+
+/* verb-piv-import.c */
+enum PivImportArgument { PIV_SLOT, PIV_PRIVATE_KEY, PIV_CERTIFICATE, PIV_IMPORT_COMMAND };
+
+/* A private key is proven by what it signs. */
+extern const VerbSecret piv_import_secret;
+int verb_piv_import_key(Session *session, const Call *call, StepResult *ret, Failure *failure);
+int check_piv_import_key(const Call *call, Failure *failure);
 
 #endif

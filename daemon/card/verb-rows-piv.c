@@ -52,5 +52,18 @@ const Verb verb_rows_piv[] = {
           .done = done_piv_change_key,
           .secret = &piv_secret,
           .explanation = "takes a new PIV management key" },
+        { .name = "piv-import-key",
+          .kind = VERB_WRITE,
+          .flags = VERB_REPEATABLE | VERB_READS_VALUES,
+          .written = -1,
+          /* certificate: the one that must be for this key; command: class and instruction */
+          .arguments = { [PIV_SLOT] = HEX("slot", true, 1, 1),
+                         [PIV_PRIVATE_KEY] = { "key", ARGUMENT_VALUE, true, 1, 4096, NULL, ROLE_NEW },
+                         [PIV_CERTIFICATE] = VALUE("certificate", false, 4096),
+                         [PIV_IMPORT_COMMAND] = HEX("command", false, 2, 2) },
+          .run = verb_piv_import_key,
+          .check_call = check_piv_import_key,
+          .secret = &piv_import_secret,
+          .explanation = "takes a private key (PKCS #8) for a slot, and signs with it to prove it" },
         {},
 };

@@ -40,7 +40,8 @@ typedef enum VerbFlags {
         VERB_MAKES_CURRENT = 1 << 3, /* makes a file, which becomes the selected one */
         VERB_READS_VALUES =
                 1 << 4, /* check_call looks into its values: no sample of a field can stand for them */
-        VERB_CONTACTLESS = 1 << 5, /* of cards that are spoken to over the air, and no others */
+        VERB_CONTACTLESS = 1 << 5,   /* of cards that are spoken to over the air, and no others */
+        VERB_NEEDS_CHANNEL = 1 << 6, /* works in a secure channel alone */
 } VerbFlags;
 
 typedef enum ArgumentType {

@@ -74,9 +74,20 @@ static int check_writable(Care *care, Failure *failure) {
                            "(chown icreissue DIR), or let icreissuectl make one that is not there yet.");
 }
 
-static int remove_file(int descriptor, const char *name) {
+static int remove_any(int descriptor, const char *name) {
         (void) unlinkat(descriptor, name, 0);
         return 0;
+}
+
+static int remove_content(int descriptor, const char *name) {
+        return strstr(name, "." STORE_UNFINISHED) ? 0 : remove_any(descriptor, name);
+}
+
+/* The marks that say what is there last. */
+static void remove_backup(Care *care) {
+        (void) each_store_file(care->directory, remove_content, NULL);
+        (void) fsync(care->directory);
+        (void) each_store_file(care->directory, remove_any, NULL);
 }
 
 /* One that copies damage is none, and would be noticed on the day when it is needed. */
@@ -94,19 +105,20 @@ static int copy_both(Care *care, Failure *failure) {
         CarePart second = { .care = care, .from = 0.95, .to = 1 };
         int r;
 
-        r = store_snapshot_backup(care->records, care->directory, care_part_progress, &first, failure);
-        if (r < 0)
-                return r;
+        r = store_backup_begin(care->records, care->directory, failure);
+        if (r >= 0)
+                r = store_backup_begin(care->jobs, care->directory, failure);
+        if (r >= 0)
+                r = store_snapshot_backup(care->records, care->directory, care_part_progress, &first,
+                                          failure);
+        if (r >= 0)
+                r = store_snapshot_backup(care->jobs, care->directory, care_part_progress, &second, failure);
+        if (r >= 0)
+                r = care_check_cancelled(care, failure);
+        if (r >= 0)
+                r = store_backup_end(care->jobs, care->directory, failure);
 
-        r = store_snapshot_backup(care->jobs, care->directory, care_part_progress, &second, failure);
-        if (r < 0)
-                return r;
-
-        if (fsync(care->directory) < 0)
-                return failure_set_errno(failure, FAILURE_STORE_FAILED, errno,
-                                         "The directory of the backup cannot be synced");
-
-        return care_check_cancelled(care, failure);
+        return r < 0 ? r : store_backup_end(care->records, care->directory, failure);
 }
 
 int care_do_backup(Care *care, Failure *failure) {
@@ -122,7 +134,7 @@ int care_do_backup(Care *care, Failure *failure) {
 
         r = copy_both(care, failure);
         if (r < 0) {
-                (void) each_store_file(care->directory, remove_file, NULL);
+                remove_backup(care);
                 return r;
         }
 

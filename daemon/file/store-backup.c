@@ -7,6 +7,8 @@
 
 #include "file/store-snapshot.h"
 
+enum { NAME_SIZE = 256 };
+
 typedef struct Backup {
         StoreSnapshot *snapshot;
         int directory;
@@ -30,6 +32,38 @@ static int check_absent(const Backup *backup, const char *name, Failure *failure
                                    "There is a file %s in that directory already. Give an empty one.", name);
 
         return errno == ENOENT ? 0 : backup_failure(errno, failure);
+}
+
+static void mark_name(const StoreSnapshot *snapshot, char ret[static NAME_SIZE]) {
+        snprintf(ret, NAME_SIZE, "%s." STORE_UNFINISHED, snapshot->place->name);
+}
+
+int store_backup_begin(const StoreSnapshot *snapshot, int directory, Failure *failure) {
+        static const char text[] =
+                "This backup was not finished, and is worth nothing: remove this directory.\n";
+        _cleanup_close_ int descriptor = -1;
+        char name[NAME_SIZE];
+
+        mark_name(snapshot, name);
+        descriptor = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+        if (descriptor < 0)
+                return backup_failure(errno, failure);
+
+        /* The name is all that counts. */
+        if (write(descriptor, text, sizeof(text) - 1) != (ssize_t) sizeof(text) - 1)
+                return backup_failure(ENOSPC, failure);
+
+        return fsync(descriptor) < 0 || fsync(directory) < 0 ? backup_failure(errno, failure) : 0;
+}
+
+int store_backup_end(const StoreSnapshot *snapshot, int directory, Failure *failure) {
+        char name[NAME_SIZE];
+
+        /* What has been written is under its names before the mark goes. */
+        mark_name(snapshot, name);
+        return fsync(directory) < 0 || unlinkat(directory, name, 0) < 0 || fsync(directory) < 0
+                       ? backup_failure(errno, failure)
+                       : 0;
 }
 
 static int copy_table(Backup *backup, const char *name, const CopyProgress *progress, Failure *failure) {
@@ -102,7 +136,7 @@ int store_snapshot_backup(StoreSnapshot *snapshot, int directory, StoreProgress 
         static const char *const endings[] = { "current", "a.gdbm", "b.gdbm", "00000001.log", "current.new" };
         _cleanup_(backup_done) Backup backup = { .snapshot = snapshot, .directory = directory };
         const CopyProgress copying = { .call = progress, .userdata = userdata };
-        char names[ELEMENTS(endings)][256];
+        char names[ELEMENTS(endings)][NAME_SIZE];
         int r;
 
         for (size_t i = 0; i < ELEMENTS(endings); i++) {

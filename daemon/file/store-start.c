@@ -36,6 +36,23 @@ static int remove_remains(const StorePlace *place, Failure *failure) {
         return 0;
 }
 
+/* Somebody has restored a backup that was cut off. */
+static int refuse_unfinished(const StorePlace *place, Failure *failure) {
+        _cleanup_free_ char *path = store_place_path(place, STORE_UNFINISHED);
+
+        if (!path)
+                return failure_no_memory(failure);
+
+        if (access(path, F_OK) < 0)
+                return 0;
+
+        return failure_set(
+                failure, FAILURE_STORE_FAILED,
+                "%s says that these files are those of a backup that was not finished. Restore all files of "
+                "another one.",
+                path);
+}
+
 static bool table_is_there(const StorePlace *place, char letter) {
         _cleanup_free_ char *path = store_place_table_path(place, letter);
 
@@ -243,7 +260,9 @@ int store_start(Store *store, Failure *failure) {
         int r;
 
         /* A killed process may have left names that are not on the disk yet: nothing is built on those. */
-        r = store_place_sync(store->place, failure);
+        r = refuse_unfinished(store->place, failure);
+        if (r >= 0)
+                r = store_place_sync(store->place, failure);
         if (r >= 0)
                 r = remove_remains(store->place, failure);
         if (r >= 0)

@@ -85,6 +85,13 @@ typedef int (*StoreProgress)(double progress, void *userdata, Failure *failure);
  * of keys, the digest over all, and the log's frames. STORE_FAILED names the file and what is damaged in it. */
 int store_snapshot_verify(StoreSnapshot *snapshot, StoreProgress progress, void *userdata, Failure *failure);
 
+/* Before and after store_snapshot_backup(), of one store or of several that belong together: a mark, the file
+ * NAME.unfinished, says that the backup is not whole, and a store beside such a mark does not open. Each is on the disk
+ * when it returns 0. directory is an open descriptor, borrowed. */
+#define STORE_UNFINISHED "unfinished"
+int store_backup_begin(const StoreSnapshot *snapshot, int directory, Failure *failure);
+int store_backup_end(const StoreSnapshot *snapshot, int directory, Failure *failure);
+
 /* Writes the snapshot as the files of a store of the same name into another directory, each file under its name
  * only when it is whole and on the disk; restoring is copying them back while the service is stopped. Refused
  * (INVALID_ARGS) where that store's files are there already. directory is an open descriptor, borrowed. */

@@ -162,10 +162,10 @@ static void on_extracted(const Record *record, const Failure *failure, void *use
         }
 
         job_set_error(job, NULL);
-        if (take_issuance_data(job, record, &reason) < 0)
+        if (take_issuance_data(job, record, &reason) < 0 || design_set_default(job, &reason) < 0)
                 job_fail(job, &reason);
         else
-                job_dispatch(job, EVENT_EXTRACTED);
+                design_check(job);
 }
 
 void card_job_extract(Job *job) {

@@ -203,7 +203,7 @@ void job_finish(Job *job) {
 /* --- cancel, retry --- */
 
 bool job_is_busy(const Job *job) {
-        return job->journaling || job->centre_busy || job->inhibiting || job->issue;
+        return job->journaling || job->centre_busy || job->inhibiting || job->drawing || job->issue;
 }
 
 int job_add_waiter(Job *job, JobAnswer done, void *userdata) {
@@ -314,6 +314,15 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         job_journal(job, job->kind == JOB_BATCH ? batch_run : job_begun);
         done(job, &none, userdata);
         return 0;
+}
+
+bool job_engine_is_busy(const JobEngine *engine) {
+        bool open = engine->stores_pending > 0;
+
+        for (const Job *job = engine->first; job && !open; job = job->next)
+                open = !job_is_finished(job);
+
+        return open;
 }
 
 /* --- parking --- */
@@ -520,6 +529,7 @@ JobEngine *job_engine_free(JobEngine *engine) {
         ledgers_free(engine);
         free(engine->spoiled);
         free(engine->made);
+        automatic_done(engine);
         sd_event_source_disable_unref(engine->match_source);
         sd_event_source_disable_unref(engine->asleep);
         json_decref(engine->refused);

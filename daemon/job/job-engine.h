@@ -13,6 +13,7 @@
 #include "file/reissuing-file.h"
 #include "job/job.h"
 #include "line/centre.h"
+#include "station/designs.h"
 #include "station/sleep-inhibitor.h"
 
 typedef struct JobEngine JobEngine;
@@ -24,6 +25,8 @@ typedef struct JobObserver {
         void (*job_finished)(Job *job, bool success, void *userdata);
         /* A verified card is recorded. */
         void (*job_reissued)(Job *job, const char *type, uint32_t count, void *userdata);
+        /* Automatic mode begins nothing for the card in this reader, and says why: once for each card. */
+        void (*automatic_refused)(Reader *reader, const Failure *failure, void *userdata);
         void (*job_removed)(Job *job,
                             void *userdata); /* ten minutes after it finished; gone after the call */
 } JobObserver;
@@ -37,6 +40,7 @@ typedef struct JobEngineParts {
         Centre *centre;
         IssuanceFile *issuance;
         ReissuingFile *reissuing;
+        Designs *designs;
         sd_bus *bus; /* to logind, which is asked not to let the machine sleep while a card is written */
 } JobEngineParts;
 
@@ -59,6 +63,8 @@ void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *us
 
 /* Automatic mode; changed at run time by the property. */
 bool job_engine_automatic(const JobEngine *engine);
+/* Whether any job is open, or anything is on its way to the files or from them. */
+bool job_engine_is_busy(const JobEngine *engine);
 void job_engine_set_automatic(JobEngine *engine, bool automatic);
 
 /* A reader by any of its names; "" means the only reader with a card (NO_CARD where there is none, INVALID_ARGS where
@@ -73,11 +79,12 @@ typedef struct ReissueRequest {
         const char *target; /* reader; "" means any target reader; the same as source means swap when asked */
         bool request;       /* rewrite the flag first where it says "issued" */
         const char *reason; /* of that request; "" otherwise */
+        const char *design; /* ""; the configuration's for the card's type, where it names one */
         uid_t owner;
 } ReissueRequest;
 
 /* Each returns 0 when `done` will be called, or a negative errno with the failure set (NO_READER, TOO_MANY_JOBS,
- * INVALID_ARGS) when it will not. */
+ * INVALID_ARGS) when it will not. DESIGN_UNKNOWN: no such design, or it does not fit the card type. */
 int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnswer done, void *userdata,
                        Failure *failure);
 
@@ -87,6 +94,7 @@ typedef struct IssueRequest {
         const char *target;
         bool request;
         const char *reason;
+        const char *design;
         uid_t owner;
 } IssueRequest;
 int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer done, void *userdata,
@@ -115,6 +123,17 @@ int job_engine_check(JobEngine *engine, uid_t owner, JobAnswer done, void *userd
 int job_engine_backup(JobEngine *engine, int directory, uid_t owner, JobAnswer done, void *userdata,
                       Failure *failure);
 int job_engine_rotate_key(JobEngine *engine, uid_t owner, JobAnswer done, void *userdata, Failure *failure);
+
+/* A picture of a card as a record's would look; id "": of a card with made-up data. INVALID_ARGS, NO_RECORD, and what
+ * designs_draw() has. */
+typedef struct PreviewRequest {
+        const char *design;
+        const char *type; /* "" with id "": any */
+        const char *id;
+        uint32_t dpi; /* DESIGN_DPI_MIN to DESIGN_DPI_MAX */
+} PreviewRequest;
+int job_engine_preview(JobEngine *engine, const PreviewRequest *request, DesignDone done, void *userdata,
+                       Failure *failure);
 
 /* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
 Job *job_engine_next(JobEngine *engine, Job *job);

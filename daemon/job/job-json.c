@@ -62,6 +62,9 @@ json_t *job_to_json(const Job *job) {
         if (job->branch)
                 json_object_set_new(object, "branch", json_string(job->branch));
 
+        if (job->design)
+                json_object_set_new(object, "design", json_string(job->design));
+
         if (failure_is_set(&job->error)) {
                 json_object_set_new(object, "error", json_string(failure_name(job->error.kind)));
                 json_object_set_new(object, "error-message", json_string(failure_message(&job->error)));
@@ -127,6 +130,7 @@ static int read_strings(Job *job, const json_t *object) {
                 { "old-serial", &job->old_serial },
                 { "new-serial", &job->new_serial },
                 { "branch", &job->branch },
+                { "design", &job->design },
         };
         int r;
 

@@ -3,6 +3,9 @@
 #ifndef ICREISSUE_JOB_JOB_PRIVATE_H
 #define ICREISSUE_JOB_JOB_PRIVATE_H
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/log.h"
 #include "card/card-issue.h"
 #include "file/care.h"
@@ -100,6 +103,9 @@ struct Job {
         json_t *report;
         CardIssue *issue; /* under way */
 
+        char *design; /* of the new card; NULL: none */
+        bool drawing; /* its picture is being drawn */
+
         /* batch and its children */
         uint64_t parent_number; /* 0: no child */
         Job *parent;
@@ -154,6 +160,8 @@ struct JobEngine {
         size_t spoiled_count;
         CardPlace *made; /* cards that this engine has made and that have not moved since */
         size_t made_count;
+        CardPlace *told; /* cards for which automatic mode has said that it begins nothing, and why */
+        size_t told_count;
         SleepInhibitor *inhibitor;
         sd_event_source
                 *asleep;   /* logind has refused: until this fires, or the machine wakes, no card is begun */
@@ -267,6 +275,17 @@ void card_job_ask_now(Job *job);
 void card_job_take_old_card(Job *job, Reader *reader);
 Actor job_actor(const Job *job);
 
+/* --- design.c: what the new card is to look like --- */
+
+/* The design that was asked for; "" or NULL: none was. */
+int design_set(Job *job, const char *design, Failure *failure);
+/* Where none was: the configuration's for the job's type. */
+int design_set_default(Job *job, Failure *failure);
+/* As job_begin(), once the job's design is known to be there and to fit the card type ("": any). The job is taken over. */
+int design_begin(Job *job, const char *type, JobAnswer done, void *userdata, Failure *failure);
+/* Draws the card from the issuance data that has come; EVENT_EXTRACTED where that works. */
+void design_check(Job *job);
+
 /* --- matchmaker.c: which card goes to which job --- */
 
 /* Looks at all readers and all waiting jobs again, once, before the event loop sleeps. */
@@ -347,6 +366,7 @@ int care_job_begin(Job *job, Failure *failure);
 
 /* A card has appeared that no job waits for. */
 void automatic_card(JobEngine *engine, Reader *reader);
+void automatic_done(JobEngine *engine);
 
 /* --- enrolment.c: records held against profiles --- */
 

@@ -93,6 +93,7 @@ Job *job_free(Job *job) {
         free(job->old_serial);
         free(job->new_serial);
         free(job->branch);
+        free(job->design);
         free(job);
         return NULL;
 }
@@ -143,6 +144,10 @@ FailureKind job_error(const Job *job) {
 
 const char *job_error_message(const Job *job) {
         return failure_is_set(&job->error) ? failure_message(&job->error) : "";
+}
+
+const char *job_design(const Job *job) {
+        return job->design ? job->design : "";
 }
 
 const char *job_uuid(const Job *job) {

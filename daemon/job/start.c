@@ -61,6 +61,13 @@ static int check_request(const JobEngine *engine, bool request, const char *reas
         return 0;
 }
 
+/* The type of the card in a reader, where that is known already. */
+static const char *type_in(const Reader *reader) {
+        const CardFacts *facts = reader_card(reader);
+
+        return facts && facts->type ? facts->type : "";
+}
+
 int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnswer done, void *userdata,
                        Failure *failure) {
         _cleanup_(job_freep) Job *job = NULL;
@@ -82,6 +89,8 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
         job->state = JOB_WAITING_FOR_CARD;
         job->request = request->request;
         r = job_set_target(job, request->target, failure);
+        if (r >= 0)
+                r = design_set(job, request->design, failure);
         if (r < 0)
                 return r;
 
@@ -89,7 +98,7 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
             replace_string(&job->reason, request->reason) < 0)
                 return failure_no_memory(failure);
 
-        return job_begin(TAKE_PTR(job), done, userdata, NULL, failure);
+        return design_begin(TAKE_PTR(job), type_in(source), done, userdata, failure);
 }
 
 /* --- issue: the record is looked at before there is a job --- */
@@ -133,7 +142,9 @@ static void on_issue_record(const Record *record, const Failure *failure, void *
         if (r >= 0 && record->fields) /* else they come with the extraction */
                 r = enrolment_check(record, job->engine->parts.catalogue, &reason);
         if (r >= 0)
-                r = job_begin(TAKE_PTR(job), start->done, start->userdata, NULL, &reason);
+                r = design_set_default(job, &reason);
+        if (r >= 0)
+                r = design_begin(TAKE_PTR(job), record->type, start->done, start->userdata, &reason);
         if (r < 0)
                 start->done(NULL, &reason, start->userdata);
 }
@@ -160,6 +171,8 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
         job->state = JOB_WAITING_FOR_BLANK;
         job->request = request->request;
         r = job_set_target(job, request->target, failure);
+        if (r >= 0)
+                r = design_set(job, request->design, failure);
         if (r < 0)
                 return r;
 

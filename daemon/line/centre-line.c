@@ -205,8 +205,19 @@ static int on_greeted(sd_bus_message *reply, void *userdata, sd_bus_error *error
                 return 0;
         }
 
-        if (sd_bus_message_read(reply, "uu", &major, &minor) < 0 || major != LINE_MAJOR) {
-                line_lose(line, "it does not speak this version of the line; install the same one");
+        if (sd_bus_message_read(reply, "uu", &major, &minor) < 0) {
+                line_lose(line, "its answer cannot be understood");
+                return 0;
+        }
+
+        if (major != LINE_MAJOR) {
+                if (asprintf(&why,
+                             "it speaks version %" PRIu32
+                             " of the line, this branch version %d; install the same "
+                             "major version of icreissue on both",
+                             major, LINE_MAJOR) < 0)
+                        why = NULL;
+                line_lose(line, why ? why : "it speaks another version of the line");
                 return 0;
         }
 

@@ -253,6 +253,10 @@ int centre_server_new(const CentreServerOptions *options, CentreServer **ret, Fa
         return 0;
 }
 
+bool centre_server_is_needed(const CentreServer *server) {
+        return server->connections || server->made;
+}
+
 CentreServer *centre_server_free(CentreServer *server) {
         if (!server)
                 return NULL;

@@ -38,6 +38,9 @@ typedef struct CentreServerOptions {
 
 /* LINE_DOWN where the socket cannot be listened to. */
 int centre_server_new(const CentreServerOptions *options, CentreServer **ret, Failure *failure);
+/* Whether somebody is connected, or whoever connects would not find it: the socket is its own, not systemd's. */
+bool centre_server_is_needed(const CentreServer *server);
+
 CentreServer *centre_server_free(CentreServer *server);
 DEFINE_CLEANUP(CentreServer *, centre_server_free)
 

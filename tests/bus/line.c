@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The pair of desks, and the line between them: a process that passes bytes on, counts them, and does what the test says
+/* The line between the pair of desks: a process that passes bytes on, counts them, and does what the test says
  * (line.h). It is told through a socket, answers each word when it is done, and counts in shared memory. */
 #include "tests/bus/line.h"
 
@@ -30,6 +30,8 @@ typedef enum Word {
         WORD_SWALLOW,
         WORD_DELAY,
         WORD_WAIT_OPEN,
+        WORD_BRANCH_VERSION,
+        WORD_CENTRE_VERSION,
 } Word;
 
 typedef struct Order {
@@ -54,7 +56,8 @@ struct Line {
 /* --- the process in between --- */
 
 typedef struct Passage {
-        int ends[2]; /* the branch's, the centre's */
+        int ends[2];    /* the branch's, the centre's */
+        bool spoken[2]; /* their first message has passed */
 } Passage;
 
 typedef struct Between {
@@ -69,6 +72,7 @@ typedef struct Between {
         unsigned delay;
         bool waiting; /* for as many to be open */
         unsigned wanted;
+        uint32_t versions[2][2]; /* that the branch, the centre is made to speak: major, minor; 0: its own */
 } Between;
 
 /* The kernel keeps who we are at this moment (SO_PEERCRED). The socket's group, here root's, may connect. */
@@ -142,21 +146,40 @@ static void keep(Counts *counts, const char *bytes, size_t size) {
         counts->kept += part;
 }
 
+/* The Hello of a branch and the centre's answer begin with the version: it is replaced. Both are the first message of their
+ * side (D-Bus specification, "Message Format"), and come in one piece. */
+static void speak(const Between *between, Passage *passage, int side, char *bytes, size_t size) {
+        const char begin[] = { 'l', side == 0 ? 1 : 2 };
+        char *message = passage->spoken[side] ? NULL : memmem(bytes, size, begin, sizeof(begin));
+        uint32_t fields;
+        size_t body;
+
+        if (!message)
+                return;
+
+        passage->spoken[side] = true;
+        memcpy(&fields, message + 12, sizeof(fields));
+        body = 16 + (((size_t) fields + 7) & ~(size_t) 7);
+        if (between->versions[side][0] > 0 && message + body + 8 <= bytes + size)
+                memcpy(message + body, between->versions[side], 8);
+}
+
 /* Passes on what one end has sent. False when the passage has ended. */
-static bool pass(Between *between, int from, int to) {
+static bool pass(Between *between, Passage *passage, int side) {
         size_t allowed = 4096;
         char bytes[4096];
         ssize_t n;
 
         if (between->cut_after > 0 && between->cut_after - between->counts->bytes < allowed)
                 allowed = between->cut_after - between->counts->bytes;
-        n = recv(from, bytes, allowed, 0);
+        n = recv(passage->ends[side], bytes, allowed, 0);
         if (n <= 0)
                 return false;
 
+        speak(between, passage, side, bytes, (size_t) n);
         if (between->delay > 0)
                 poll(NULL, 0, (int) between->delay);
-        if (send(to, bytes, (size_t) n, MSG_NOSIGNAL) != n)
+        if (send(passage->ends[1 - side], bytes, (size_t) n, MSG_NOSIGNAL) != n)
                 return false;
 
         keep(between->counts, bytes, (size_t) n);
@@ -187,6 +210,11 @@ static void obey(Between *between) {
         case WORD_DELAY:
                 between->delay = (unsigned) order.number;
                 break;
+        case WORD_BRANCH_VERSION:
+        case WORD_CENTRE_VERSION:
+                between->versions[order.word - WORD_BRANCH_VERSION][0] = (uint32_t) (order.number >> 16);
+                between->versions[order.word - WORD_BRANCH_VERSION][1] = (uint32_t) (order.number & 0xFFFF);
+                break;
         case WORD_WAIT_OPEN:
                 between->wanted = (unsigned) order.number;
                 between->waiting = true;
@@ -200,12 +228,10 @@ static void obey(Between *between) {
 static void pass_all(Between *between, const struct pollfd *watched) {
         for (size_t i = between->count; i-- > 0;)
                 for (int side = 0; side < 2; side++) {
-                        const Passage passage = between->passages[i];
-
                         if (watched[2 + 2 * i + (size_t) side].revents == 0)
                                 continue;
 
-                        if (!pass(between, passage.ends[side], passage.ends[1 - side])) {
+                        if (!pass(between, &between->passages[i], side)) {
                                 close_passage(between, i);
                                 break;
                         }
@@ -330,6 +356,14 @@ void line_delay(Line *line, unsigned milliseconds) {
         tell(line, WORD_DELAY, milliseconds);
 }
 
+void line_branch_speaks(Line *line, unsigned major, unsigned minor) {
+        tell(line, WORD_BRANCH_VERSION, (unsigned long) major << 16 | minor);
+}
+
+void line_centre_speaks(Line *line, unsigned major, unsigned minor) {
+        tell(line, WORD_CENTRE_VERSION, (unsigned long) major << 16 | minor);
+}
+
 void line_wait_open(Line *line, unsigned count) {
         tell(line, WORD_WAIT_OPEN, count);
 }
@@ -351,80 +385,6 @@ unsigned line_connections(Line *line) {
 
 unsigned line_open_connections(Line *line) {
         return line->counts->open;
-}
-
-/* --- the pair --- */
-
-void pair_wait_line(Pair *pair, const char *state) {
-        free(desk_wait_property(pair->branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState", state));
-}
-
-Pair *pair_open(unsigned readers, const char *centre_lines, const char *branch_lines) {
-        Pair *pair = calloc(1, sizeof(Pair));
-        char text[2048];
-
-        pair->centre = story_open_closed(0);
-        snprintf(text, sizeof(text),
-                 "role: centre\nstation: head-office\nbranches:\n"
-                 "  - {name: " LINE_BRANCH ", account: \"%d\"}\n%s",
-                 LINE_ACCOUNT, centre_lines ? centre_lines : "");
-        desk_write(pair->centre, "config/icreissue.yaml", text);
-        story_start(pair->centre, 0);
-
-        pair->branch = story_open_closed(readers);
-        snprintf(text, sizeof(text), "role: branch\nstation: desk-a\ncentre: " LINE_CENTRE_NAME "\n%s",
-                 branch_lines ? branch_lines : "");
-        desk_write(pair->branch, "config/icreissue.yaml", text);
-        pair->line = line_open(pair->branch, desk_path(pair->centre, "runtime/centre.sock"), LINE_ACCOUNT);
-        story_start(pair->branch, readers);
-        pair_wait_line(pair, "up");
-        return pair;
-}
-
-void pair_close(Pair *pair) {
-        line_close(pair->line);
-        desk_close(pair->branch);
-        desk_close(pair->centre);
-        free(pair);
-}
-
-void pair_restart_centre(Pair *pair) {
-        desk_kill_daemon(pair->centre);
-        story_start(pair->centre, 0);
-}
-
-void pair_restart_branch(Pair *pair) {
-        desk_kill_daemon(pair->branch);
-        story_start(pair->branch, 2);
-}
-
-const char *pair_issue(Pair *pair, unsigned slot, const char *type, const char *id, const char *serial) {
-        const char *card = story_blank(pair->branch, type, DESK_T1, serial);
-        char *job;
-
-        story_enrol(pair->centre, type, id);
-        desk_insert(pair->branch, slot, card);
-        job = story_start_issue(pair->branch, type, id, (int) slot);
-        story_wait_done(pair->branch, job);
-        free(job);
-        story_wait_reader(pair->branch, slot, "ready");
-        return card;
-}
-
-/* The shipped correlation table without it. */
-void line_forget_type(Desk *desk) {
-        char path[512], line[256], text[4096] = "";
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s/cards/correlation.yaml", getenv("ICREISSUE_SOURCE"));
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        while (fgets(line, sizeof(line), file))
-                if (strncmp(line, STORY_V1 ":", strlen(STORY_V1 ":")) != 0)
-                        strncat(text, line, sizeof(text) - strlen(text) - 1);
-        fclose(file);
-        desk_write(desk, "config/correlation.yaml", text);
-        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
 }
 
 /* --- a branch of the test's own --- */

@@ -35,6 +35,14 @@ void pair_restart_branch(Pair *pair);
 const char *pair_issue(Pair *pair, unsigned slot, const char *type, const char *id, const char *serial);
 void pair_wait_line(Pair *pair, const char *state);
 
+/* Opens both, with a worn card in slot 0 of the branch for which a reissue is requested. */
+Pair *pair_open_with_request(const char *branch_lines);
+/* A blank into slot 1. */
+void pair_insert_blank(Pair *pair, const char *serial);
+/* The card in slot 1 is there, and the record agrees with it; and the branch's job is done besides. */
+void pair_expect_card(Pair *pair, uint32_t count);
+void pair_expect_reissued(Pair *pair, const char *job, uint32_t count);
+
 /* From now on that desk has no profile for STORY_V1. */
 void line_forget_type(Desk *desk);
 
@@ -62,6 +70,10 @@ void line_swallow(Line *line, bool swallow);
 
 /* Each read waits that long before it is passed on. */
 void line_delay(Line *line, unsigned milliseconds);
+
+/* On connections that come: Hello, or its answer, says that version instead of its own. */
+void line_branch_speaks(Line *line, unsigned major, unsigned minor);
+void line_centre_speaks(Line *line, unsigned major, unsigned minor);
 
 /* Since line_cut_after(), line_open(). */
 unsigned long line_bytes(Line *line);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The care of the store while the service runs: a check that finds damage, a backup that can be restored. */
+/* The care of the store while the service runs: a check that finds damage, a backup that can be restored; and a full
+ * disk. */
+#include "base/util.h"
 #include "tests/bus/command.h"
 #include "tests/bus/keep.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -240,6 +244,92 @@ START_TEST(a_backup_never_writes_over_one_and_leaves_nothing_in_part)
 }
 END_TEST
 
+/* --- a full disk --- */
+
+enum { CHANGES_MAX = 4000 };
+
+/* A state directory of its own, so small that it can be filled. */
+static void open_small_state(Desk *desk) {
+        desk_stop_daemon(desk);
+        if (mount("state", desk_path(desk, "state"), "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=0700") < 0)
+                desk_fail(desk, "a state directory in memory: %m");
+        story_start(desk, 1);
+}
+
+static void fill_state(Desk *desk) {
+        static const char zeros[65536];
+        int descriptor =
+                openat(AT_FDCWD, desk_path(desk, "state/filler"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+        ck_assert_int_ge(descriptor, 0);
+        while (write(descriptor, zeros, sizeof(zeros)) > 0)
+                ;
+        ck_assert_int_eq(errno, ENOSPC);
+        close(descriptor);
+}
+
+/* The same record again and again: its history grows, and so does what each change writes. */
+static int change_record(Desk *desk, sd_bus_error *error) {
+        return sd_bus_call_method(desk_bus(desk), DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE, "PutRecord",
+                                  error, NULL, "a{sv}", 3, "type", "s", STORY_V1, "id", "s", "00000001",
+                                  "fields", "a{ss}", 5, "holder", "Q. R.", "number", "S0000042", "access-key",
+                                  "00112233445566778899AABBCCDDEEFF", "expiry", "291231", "pin", "87654321");
+}
+
+/* Returns how many changes were answered; `ret` is the refusal of the next one. */
+static unsigned change_until_refused(Desk *desk, sd_bus_error *ret) {
+        for (unsigned i = 0; i < CHANGES_MAX; i++)
+                if (change_record(desk, ret) < 0)
+                        return i;
+
+        desk_fail(desk, "no change was refused");
+}
+
+START_TEST(a_full_disk_refuses_changes_by_name_until_there_is_room)
+{
+        _cleanup_(sd_bus_error_free) sd_bus_error refusal = SD_BUS_ERROR_NULL, again = SD_BUS_ERROR_NULL;
+        Desk *desk = story_open(1);
+        char *before, *after;
+
+        open_small_state(desk);
+        keep_enrol(desk, 0, 5);
+        fill_state(desk);
+        ck_assert_uint_gt(change_until_refused(desk, &refusal), 10);
+        ck_assert_str_eq(refusal.name, DESK_INTERFACE ".Error.StoreFailed");
+        if (!strstr(refusal.message, "disk"))
+                desk_fail(desk, "The refusal says only: %s", refusal.message);
+
+        /* Nothing of it is there, and everything can be read. */
+        before = export_all(desk);
+        ck_assert_int_lt(change_record(desk, &again), 0);
+        ck_assert_str_eq(again.name, refusal.name);
+        after = export_all(desk);
+        ck_assert_str_eq(before, after);
+        free(before);
+        free(after);
+
+        /* No restart. */
+        ck_assert_int_eq(unlink(desk_path(desk, "state/filler")), 0);
+        sd_bus_error_free(&again);
+        if (change_record(desk, &again) < 0)
+                desk_fail(desk, "with room again: %s", again.message);
+        before = export_all(desk);
+        keep_check_clean(desk, 5);
+
+        /* What was answered on the full disk is on it. */
+        desk_kill_daemon(desk);
+        story_start(desk, 1);
+        after = export_all(desk);
+        ck_assert_str_eq(before, after);
+        free(before);
+        free(after);
+        keep_check_clean(desk, 5);
+        desk_stop_daemon(desk);
+        ck_assert_int_eq(umount(desk_path(desk, "state")), 0);
+        desk_close(desk);
+}
+END_TEST
+
 /* --- who may --- */
 
 START_TEST(an_unprivileged_caller_may_not_care_for_the_store)
@@ -317,6 +407,7 @@ int main(void) {
                 a_backup_is_restored_by_copying_it_back,
                 a_backup_of_a_busy_store_is_of_one_moment,
                 a_backup_never_writes_over_one_and_leaves_nothing_in_part,
+                a_full_disk_refuses_changes_by_name_until_there_is_room,
                 an_unprivileged_caller_may_not_care_for_the_store,
                 the_client_checks_backs_up_and_rotates,
                 the_client_tells_who_may_not_and_leaves_no_directory,

@@ -2,15 +2,14 @@
 /* An OpenPGP card's keys (OpenPGP application 3.4): import by the extended header list (4.4.3.12), the public half (7.2.14),
  * signature (7.2.10) and authentication (7.2.13). The card keeps what it was sent and makes everything else of that. */
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
 #include "access.h"
+#include "asymmetric.h"
 #include "openpgp.h"
 
 enum {
@@ -20,7 +19,6 @@ enum {
         FORMAT_MODULUS = 0x01,
         FORMAT_CRT = 0x02,
         NUMBERS_MAX = 7,
-        POINT_MAX = 133,
         SIGNATURE_MAX = 512,
         SLOT_SIGNATURE = 0,
         SLOT_AUTHENTICATION = 2,
@@ -164,14 +162,6 @@ static bool header_list_parse(const uint8_t *data, size_t size, int *slot, Numbe
         return position == size;
 }
 
-static size_t field_size(int curve) {
-        EC_GROUP *group = EC_GROUP_new_by_curve_name(curve);
-        size_t bits = group ? (size_t) EC_GROUP_get_degree(group) : 0;
-
-        EC_GROUP_free(group);
-        return (bits + 7) / 8;
-}
-
 /* The numbers that the attributes want, no others, each as long as it must be. */
 static bool numbers_fit(const Attributes *attributes, const Numbers *numbers) {
         size_t half = attributes->bits / 16, exponent = (attributes->exponent_bits + 7) / 8;
@@ -192,7 +182,7 @@ static bool numbers_fit(const Attributes *attributes, const Numbers *numbers) {
 
         if (!attributes->rsa)
                 return numbers->count == 1 && numbers->tag[0] == 0x92 &&
-                       numbers->length[0] == field_size(attributes->curve);
+                       numbers->length[0] == asymmetric_field(attributes->curve);
         for (size_t i = 0; i < NUMBERS_MAX; i++) {
                 if (!rsa[i].wanted)
                         continue;
@@ -237,21 +227,6 @@ Status openpgp_import(Card *card, const Command *command) {
         return STATUS_OK;
 }
 
-/* The modulus, and the private exponent: of what was imported. */
-static bool rsa_numbers(const OpenpgpKey *key, BN_CTX *context, BIGNUM *n, BIGNUM *e, BIGNUM *d) {
-        BIGNUM *p = BN_bin2bn(key->first, key->prime_length, NULL);
-        BIGNUM *q = BN_bin2bn(key->second, key->prime_length, NULL), *phi = BN_new();
-        bool done;
-
-        done = p && q && phi && BN_bin2bn(key->exponent, key->exponent_length, e) &&
-               BN_mul(n, p, q, context) == 1 && BN_sub_word(p, 1) == 1 && BN_sub_word(q, 1) == 1 &&
-               BN_mul(phi, p, q, context) == 1 && (!d || BN_mod_inverse(d, e, phi, context));
-        BN_free(p);
-        BN_free(q);
-        BN_free(phi);
-        return done;
-}
-
 static void append_object(Response *response, uint8_t tag, const uint8_t *value, size_t length) {
         const uint8_t head[] = { tag, 0x82, (uint8_t) (length >> 8), (uint8_t) length };
 
@@ -263,39 +238,36 @@ static void append_object(Response *response, uint8_t tag, const uint8_t *value,
         response_append(response, value, length);
 }
 
-static bool append_rsa(const OpenpgpKey *key, Response *response) {
-        BN_CTX *context = BN_CTX_new();
-        BIGNUM *n = BN_new(), *e = BN_new();
-        uint8_t modulus[2 * OPENPGP_PRIME_MAX];
-        int length = 2 * key->prime_length;
-        bool done;
+/* What was imported into the slot. */
+static Asymmetric key_of(const OpenpgpKept *kept, int slot) {
+        const OpenpgpKey *key = &kept->keys[slot];
 
-        done = context && n && e && rsa_numbers(key, context, n, e, NULL) &&
-               BN_bn2binpad(n, modulus, length) == length;
-        if (done) {
-                append_object(response, 0x81, modulus, (size_t) length);
-                append_object(response, 0x82, key->exponent, key->exponent_length);
-        }
-        BN_free(n);
-        BN_free(e);
-        BN_CTX_free(context);
-        return done;
+        return (Asymmetric){
+                .curve = attributes_of(kept, slot).curve,
+                .first = key->first,
+                .second = key->second,
+                .length = key->prime_length,
+                .exponent = key->exponent,
+                .exponent_length = key->exponent_length,
+        };
 }
 
-/* The point that belongs to the secret; returns its length, or 0. */
-static size_t make_point(const OpenpgpKey *key, int curve, uint8_t ret[static POINT_MAX]) {
-        EC_GROUP *group = EC_GROUP_new_by_curve_name(curve);
-        EC_POINT *point = group ? EC_POINT_new(group) : NULL;
-        BIGNUM *secret = BN_bin2bn(key->first, key->prime_length, NULL);
-        size_t length = 0;
+static bool append_rsa(const Asymmetric *key, Response *response) {
+        uint8_t modulus[2 * ASYMMETRIC_PRIME_MAX];
 
-        if (point && secret && EC_POINT_mul(group, point, secret, NULL, NULL, NULL) == 1)
-                length =
-                        EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, ret, POINT_MAX, NULL);
-        BN_free(secret);
-        EC_POINT_free(point);
-        EC_GROUP_free(group);
-        return length;
+        if (!asymmetric_modulus(key, modulus))
+                return false;
+        append_object(response, 0x81, modulus, 2 * key->length);
+        append_object(response, 0x82, key->exponent, key->exponent_length);
+        return true;
+}
+
+static bool append_point(const Asymmetric *key, Response *response) {
+        uint8_t point[ASYMMETRIC_POINT_MAX];
+        size_t length = asymmetric_point(key, point);
+
+        append_object(response, 0x86, point, length);
+        return length > 0;
 }
 
 /* 7F49 around what was appended. */
@@ -311,9 +283,8 @@ static void wrap_public(Response *response) {
 /* 81: tells the public half. The card makes no keys of its own. */
 Status openpgp_generate(Card *card, const Command *command, Response *response) {
         const OpenpgpKept *kept = card->kept;
-        uint8_t point[POINT_MAX];
-        Attributes attributes;
-        size_t position = 0, length;
+        size_t position = 0;
+        Asymmetric key;
         int slot;
 
         if (command->p1 != 0x81 || command->p2 != 0x00)
@@ -323,76 +294,20 @@ Status openpgp_generate(Card *card, const Command *command, Response *response) 
                 return STATUS_WRONG_DATA;
         if (!kept->keys[slot].there)
                 return STATUS_REFERENCE_NOT_FOUND;
-        attributes = attributes_of(kept, slot);
-        if (attributes.rsa) {
-                if (!append_rsa(&kept->keys[slot], response))
-                        return STATUS_NO_MEMORY;
-        } else {
-                length = make_point(&kept->keys[slot], attributes.curve, point);
-                if (length == 0)
-                        return STATUS_NO_MEMORY;
-                append_object(response, 0x86, point, length);
-        }
+        key = key_of(kept, slot);
+        if (!(key.curve ? append_point(&key, response) : append_rsa(&key, response)))
+                return STATUS_NO_MEMORY;
         wrap_public(response);
         return STATUS_OK;
-}
-
-static EVP_PKEY *key_of(OSSL_PARAM_BLD *builder, const char *algorithm) {
-        OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
-        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
-        EVP_PKEY *key = NULL;
-
-        if (!parameters || !context || EVP_PKEY_fromdata_init(context) != 1 ||
-            EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, parameters) != 1)
-                key = NULL;
-        EVP_PKEY_CTX_free(context);
-        OSSL_PARAM_free(parameters);
-        return key;
-}
-
-static EVP_PKEY *rsa_key(const OpenpgpKey *key) {
-        OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-        BN_CTX *context = BN_CTX_new();
-        BIGNUM *n = BN_new(), *e = BN_new(), *d = BN_new();
-        EVP_PKEY *made = NULL;
-
-        if (builder && context && n && e && d && rsa_numbers(key, context, n, e, d) &&
-            OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
-            OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1 &&
-            OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_D, d) == 1)
-                made = key_of(builder, "RSA");
-        BN_free(n);
-        BN_free(e);
-        BN_free(d);
-        BN_CTX_free(context);
-        OSSL_PARAM_BLD_free(builder);
-        return made;
-}
-
-static EVP_PKEY *curve_key(const OpenpgpKey *key, int curve) {
-        OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-        BIGNUM *secret = BN_bin2bn(key->first, key->prime_length, NULL);
-        uint8_t point[POINT_MAX];
-        size_t length = make_point(key, curve, point);
-        EVP_PKEY *made = NULL;
-
-        if (builder && secret && length > 0 &&
-            OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, OBJ_nid2sn(curve), 0) == 1 &&
-            OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point, length) == 1 &&
-            OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_PRIV_KEY, secret) == 1)
-                made = key_of(builder, "EC");
-        BN_free(secret);
-        OSSL_PARAM_BLD_free(builder);
-        return made;
 }
 
 /* RSA: PKCS #1 v1.5 around what was sent, which is a DigestInfo. Curves: the two numbers, as long as the field is (7.2.10). */
 static bool sign(const OpenpgpKept *kept, int slot, const Command *command, Response *response) {
         Attributes attributes = attributes_of(kept, slot);
-        EVP_PKEY *key =
-                attributes.rsa ? rsa_key(&kept->keys[slot]) : curve_key(&kept->keys[slot], attributes.curve);
+        Asymmetric imported = key_of(kept, slot);
+        EVP_PKEY *key = asymmetric_key(&imported);
         EVP_PKEY_CTX *context = key ? EVP_PKEY_CTX_new(key, NULL) : NULL;
-        size_t length = SIGNATURE_MAX, field = attributes.rsa ? 0 : field_size(attributes.curve);
+        size_t length = SIGNATURE_MAX, field = attributes.rsa ? 0 : asymmetric_field(attributes.curve);
         uint8_t signature[SIGNATURE_MAX], numbers[2 * SIGNATURE_MAX];
         const unsigned char *position = signature;
         ECDSA_SIG *pair = NULL;

@@ -16,6 +16,7 @@ enum {
         INS_GENERATE = 0x47,
         INS_AUTHENTICATE = 0x88,
         INS_SELECT = 0xA4,
+        INS_SELECT_DATA = 0xA5,
         INS_GET_DATA = 0xCA,
         INS_PUT_DATA = 0xDA,
         INS_IMPORT = 0xDB,
@@ -23,6 +24,8 @@ enum {
         STATUS_INITIALISED_ONLY = 0x6285, /* selected, but terminated */
         NAME_LENGTH = 6,
         AID_LENGTH = 16,
+        CERTIFICATE = 0x7F21, /* and the two after it, inside of the card, for its other occurrences */
+        CERTIFICATES = 3,
         CERTIFICATE_MAX = 1536,
 };
 
@@ -38,13 +41,29 @@ static const struct {
         size_t least, most;
         bool alone;
 } objects[OPENPGP_OBJECTS] = {
-        { 0x5B, 0, 39, false },   { 0x5E, 0, 254, true },   { 0x5F2D, 2, 8, false },
-        { 0x5F35, 1, 1, false },  { 0x5F50, 0, 254, true }, { 0x7F21, 0, CERTIFICATE_MAX, true },
-        { 0xC1, 6, 16, false },   { 0xC2, 6, 16, false },   { 0xC3, 6, 16, false },
-        { 0xC7, 20, 20, false },  { 0xC8, 20, 20, false },  { 0xC9, 20, 20, false },
-        { 0xCA, 20, 20, false },  { 0xCB, 20, 20, false },  { 0xCC, 20, 20, false },
-        { 0xCE, 4, 4, false },    { 0xCF, 4, 4, false },    { 0xD0, 4, 4, false },
-        { 0x0101, 0, 254, true }, { 0x0102, 0, 254, true }, { 0x0103, 0, 254, true },
+        { 0x5B, 0, 39, false },
+        { 0x5E, 0, 254, true },
+        { 0x5F2D, 2, 8, false },
+        { 0x5F35, 1, 1, false },
+        { 0x5F50, 0, 254, true },
+        { CERTIFICATE, 0, CERTIFICATE_MAX, true },
+        { 0xC1, 6, 16, false },
+        { 0xC2, 6, 16, false },
+        { 0xC3, 6, 16, false },
+        { 0xC7, 20, 20, false },
+        { 0xC8, 20, 20, false },
+        { 0xC9, 20, 20, false },
+        { 0xCA, 20, 20, false },
+        { 0xCB, 20, 20, false },
+        { 0xCC, 20, 20, false },
+        { 0xCE, 4, 4, false },
+        { 0xCF, 4, 4, false },
+        { 0xD0, 4, 4, false },
+        { 0x0101, 0, 254, true },
+        { 0x0102, 0, 254, true },
+        { 0x0103, 0, 254, true },
+        { CERTIFICATE + 1, 0, CERTIFICATE_MAX, true },
+        { CERTIFICATE + 2, 0, CERTIFICATE_MAX, true },
 };
 
 static int object_number(uint16_t tag) {
@@ -69,6 +88,16 @@ const uint8_t *openpgp_object(const OpenpgpKept *kept, uint16_t tag, size_t *ret
                 return NULL;
         *ret_length = kept->lengths[number];
         return kept->memory + object_offset(number);
+}
+
+/* What P1 and P2 name; 0 for what no command can name. */
+static uint16_t named_tag(const Card *card, const Command *command) {
+        uint16_t tag = (uint16_t) (command->p1 << 8 | command->p2);
+        const OpenpgpSession *session = card->session;
+
+        if (tag == CERTIFICATE)
+                return (uint16_t) (CERTIFICATE + session->certificate);
+        return tag > CERTIFICATE && tag < CERTIFICATE + CERTIFICATES ? 0 : tag;
 }
 
 static void append_header(Response *response, uint16_t tag, size_t length) {
@@ -192,7 +221,7 @@ static void append_counter(const OpenpgpKept *kept, Response *response) {
 
 /* 7.2.6 */
 static Status command_get_data_openpgp(const Card *card, const Command *command, Response *response) {
-        uint16_t tag = (uint16_t) (command->p1 << 8 | command->p2);
+        uint16_t tag = named_tag(card, command);
         const OpenpgpSession *session = card->session;
         const OpenpgpKept *kept = card->kept;
         const uint8_t *value;
@@ -233,6 +262,20 @@ static Status command_get_data_openpgp(const Card *card, const Command *command,
         return STATUS_OK;
 }
 
+/* 7.2.5: the certificates for authentication, decryption and signature. */
+static Status command_select_data(Card *card, const Command *command) {
+        static const uint8_t certificate[] = { 0x60, 0x04, 0x5C, 0x02, 0x7F, 0x21 };
+        OpenpgpSession *session = card->session;
+
+        if (command->p1 >= CERTIFICATES || command->p2 != 0x04)
+                return STATUS_WRONG_PARAMETERS;
+        if (command->length != sizeof(certificate) ||
+            memcmp(command->data, certificate, sizeof(certificate)) != 0)
+                return STATUS_WRONG_DATA;
+        session->certificate = command->p1;
+        return STATUS_OK;
+}
+
 static bool is_attributes(uint16_t tag) {
         return tag >= 0xC1 && tag <= 0xC3;
 }
@@ -246,7 +289,7 @@ static void drop_key(OpenpgpKept *kept, int number, const Command *command) {
 
 /* 7.2.8 */
 static Status command_put_data_openpgp(Card *card, const Command *command) {
-        uint16_t tag = (uint16_t) (command->p1 << 8 | command->p2);
+        uint16_t tag = named_tag(card, command);
         const OpenpgpSession *session = card->session;
         int number = object_number(tag);
         OpenpgpKept *kept = card->kept;
@@ -362,6 +405,8 @@ static Status run(Card *card, const Command *command, Response *response) {
                 return openpgp_authenticate(card, command, response);
         case INS_GENERATE:
                 return openpgp_generate(card, command, response);
+        case INS_SELECT_DATA:
+                return command_select_data(card, command);
         case INS_GET_DATA:
                 return command_get_data_openpgp(card, command, response);
         case INS_PUT_DATA:

@@ -11,8 +11,8 @@
 
 enum {
         OPENPGP_PASSWORD_MAX = 32,
-        OPENPGP_OBJECTS = 21,
-        OPENPGP_MEMORY = 4096, /* all of them */
+        OPENPGP_OBJECTS = 23,
+        OPENPGP_MEMORY = 8192, /* all of them */
         OPENPGP_SLOTS = 3,     /* signature, decryption, authentication */
         OPENPGP_PRIME_MAX = 256,
         OPENPGP_EXPONENT_MAX = 4,
@@ -46,6 +46,7 @@ typedef struct OpenpgpKept {
 typedef struct OpenpgpSession {
         bool selected;
         bool pw1_signature, pw1_other, pw3; /* 81, 82, 83 */
+        uint8_t certificate;                /* which of three GET DATA and PUT DATA of 7F21 mean */
 } OpenpgpSession;
 
 /* What is stored under that tag; NULL where there is no such object. */

@@ -21,6 +21,7 @@ enum {
         INS_GET_DATA = 0xCB,
         INS_PUT_DATA = 0xDB,
         INS_SERIAL = 0xF8,
+        INS_IMPORT = 0xFE,
         INS_SET_KEY = 0xFF,
         REFERENCE_PIN = 0x80,
         REFERENCE_PUK = 0x81,
@@ -273,6 +274,8 @@ static Status run(Card *card, const Command *command, Response *response) {
         case INS_RESET_RETRY_COUNTER:
                 return command_reset_retry_counter(card, command);
         case INS_GENERAL_AUTHENTICATE:
+                if (piv_is_slot(command->p2))
+                        return piv_sign(card, command, response);
                 return piv_general_authenticate(card, command, response);
         case INS_GET_DATA:
                 return command_get_object(card, command, response);
@@ -280,6 +283,8 @@ static Status run(Card *card, const Command *command, Response *response) {
                 return command_put_object(card, command);
         case INS_SERIAL:
                 return command_serial(card, command, response);
+        case INS_IMPORT:
+                return piv_import(card, command);
         case INS_SET_KEY:
                 return piv_set_key(card, command);
         default:

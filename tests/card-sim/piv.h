@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A PIV card: piv.c has its data and its PINs, piv-key.c its management key. */
+/* A PIV card: piv.c has its data and its PINs, piv-key.c its management key, piv-asymmetric.c its private
+ * keys. */
 #ifndef CARD_SIM_PIV_H
 #define CARD_SIM_PIV_H
 
@@ -12,7 +13,16 @@ enum {
         PIV_CONTAINERS = 10,
         PIV_MEMORY = 16384, /* all containers */
         PIV_MANAGEMENT_KEY = 0x9B,
+        PIV_SLOTS = 3, /* 9A, 9D, 9E */
+        PIV_PRIME_MAX = 256,
 };
+
+/* As it was imported: the primes, or a curve's secret. */
+typedef struct PivKey {
+        uint8_t algorithm; /* 0: none */
+        uint16_t length;
+        uint8_t first[PIV_PRIME_MAX], second[PIV_PRIME_MAX];
+} PivKey;
 
 typedef struct PivSecret {
         uint8_t value[PIV_PIN_LENGTH];
@@ -24,6 +34,7 @@ typedef struct PivKept {
         PivSecret pin, puk;
         uint8_t algorithm;
         uint8_t key[PIV_KEY_MAX];
+        PivKey keys[PIV_SLOTS];
         uint16_t lengths[PIV_CONTAINERS]; /* 0: empty */
         uint8_t memory[PIV_MEMORY];
 } PivKept;
@@ -46,5 +57,11 @@ Status piv_general_authenticate(Card *card, const Command *command, Response *re
 void piv_forget_dialogue(Card *card);
 Status piv_set_key(Card *card, const Command *command);
 void piv_make_key(PivKept *kept);
+
+/* piv-asymmetric.c */
+Status piv_import(Card *card, const Command *command);
+/* GENERAL AUTHENTICATE with one of the slots. */
+Status piv_sign(Card *card, const Command *command, Response *response);
+bool piv_is_slot(uint8_t reference);
 
 #endif

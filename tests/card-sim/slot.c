@@ -61,6 +61,7 @@ static void disconnect(Slot *slot) {
                 qemu_remove(slot->line);
         close(slot->line);
         slot->line = -1;
+        slot->held = false; /* nobody is left to answer to */
         tell_driver(slot);
 }
 

@@ -96,10 +96,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static Catalogue *catalogue; /* loaded once: the libFuzzer process is the fixture */
         static KeyRing *keys;
         /* NULL: a card that nobody knows yet is read */
-        static const char *const types[] = {
-                "staff-v1",   "staff-v2", "iso7816",           NULL,   "usim",   "sim",    "mifare-classic",
-                "ultralight", "iso15693", "mifare-classic-4k", "ntag", "felica", "desfire"
-        };
+        static const char *const types[] = { "staff-v1", "staff-v2", "iso7816",        NULL,
+                                             "usim",     "sim",      "mifare-classic", "ultralight",
+                                             "iso15693", "piv",      "openpgp",        "mifare-classic-4k",
+                                             "ntag",     "felica",   "desfire" };
         _cleanup_(transport_freep) Transport *transport = NULL;
         Span rest = SPAN(data, size);
         uint8_t choice;

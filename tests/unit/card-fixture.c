@@ -30,7 +30,9 @@ static const struct {
           " \"D4E739DA739CED39CE739DA1685A1082108CE73984119257FC\", \"expiry\": \"20311231\","
           " \"name\": \"ANGSTROM ZOE\", \"affiliation\": \"STAFF\", \"printed-expiry\": \"2031DEC31\","
           " \"card-number\": \"S0000042\", \"issuer\": \"EXAMPLE00000017\","
-          " \"security-mapping\": \"0130000230060330\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
+          " \"security-mapping\": \"0130000230060330\", \"key\": \"" KEY_RSA_2048 "\","
+          " \"certificate\": \"" CERTIFICATE_RSA_2048 "\", \"card-key\": \"" KEY_P_256
+          "\", \"pin\": \"8765432\", \"puk\": \"87654321\"}" },
         { "openpgp", "zoe",
           "{\"name\": \"ANGSTROM<<ZOE\", \"language\": \"sven\", \"sex\": \"2\","
           " \"url\": \"https://example.org/zoe.asc\", \"signature-key\": \"" KEY_RSA_2048 "\","
@@ -45,6 +47,9 @@ static const struct {
           " \"reset-code\": \"24681357\"}" },
         { "iso15693", "L0000017",
           "{\"title\": \"Shelf 7\", \"checked\": [\"2024-02-29\", \"2025-03-01\", \"2026-03-01\"]}" },
+        { "globalplatform", "G0000017",
+          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
+          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
         { "mifare-classic-4k", "M0000017",
           "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\","
           " \"image\": \"101112131415161718191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F303132333435363738\"}" },
@@ -52,9 +57,6 @@ static const struct {
           "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\", \"note\": \"Gate 7\"}" },
         { "felica", "F0000017",
           "{\"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"number\": \"S0000042\", \"expiry\": \"2031-12-31\"}" },
-        { "globalplatform", "G0000017",
-          "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
-          " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
         { "desfire", "D0000017",
           "{\"number\": \"S0000042\", \"holder\": \"Zo\u00eb \u00c5ngstr\u00f6m\", \"expiry\": \"2031-12-31\","
           " \"access-key\": \"00112233445566778899AABBCCDDEEFF\"}" },
@@ -65,9 +67,9 @@ static const char key_ring[] =
         "usim-adm: \"3132333435363738\"\n"
         "sim-adm: \"3132333435363738\"\n"
         "mifare-master: \"404142434445464748494A4B4C4D4E4F\"\n"
-        "ntag-master: \"606162636465666768696A6B6C6D6E6F\"\n"
         "openpgp-pin: \"313233343536\"\n"
         "openpgp-admin-pin: \"3132333435363738\"\n"
+        "ntag-master: \"606162636465666768696A6B6C6D6E6F\"\n"
         "desfire-master: \"505152535455565758595A5B5C5D5E5F\"\n"
         "gp-transport: \"404142434445464748494A4B4C4D4E4F\"\n"
         "gp-master: \"606162636465666768696A6B6C6D6E6F\"\n"
@@ -214,14 +216,15 @@ json_t *fixture_fields(const char *type) {
                         fields = json_loads(records[i].fields, 0, NULL);
 
         if (streq(type, "piv")) {
-                set_long(fields, "certificate", 900);
                 set_long(fields, "card-certificate", 240);
                 set_long(fields, "security-object", 600);
                 set_long(fields, "chuid-signature", 700);
         }
 
-        if (streq(type, "openpgp"))
+        if (streq(type, "openpgp")) {
                 set_long(fields, "certificate", 800);
+                set_long(fields, "signature-certificate", 300);
+        }
 
         return fields ? fields : staff_fields(type);
 }

@@ -37,7 +37,7 @@ void desk_insert(Desk *desk, const char *type, bool t0, const char *serial) {
                 sim_card_free(desk->sim);
         transport_free(desk->transport);
         desk->type = type;
-        desk->sim = sim_card_new(type, t0, serial);
+        desk->sim = sim_card_new(desk->kind ? desk->kind : type, t0, serial);
         ck_assert_int_eq(transport_new(sim_card_transmit, desk->sim, &desk->transport), 0);
         transport_set_t0(desk->transport, t0);
         r = desk_read(desk, &failure);
@@ -52,10 +52,26 @@ void desk_insert(Desk *desk, const char *type, bool t0, const char *serial) {
         desk_new_plan(desk);
 }
 
+static Catalogue *catalogue_with(const char *config) {
+        char *directory = fixture_directory();
+        _cleanup_failure_ Failure failure = {};
+        Catalogue *catalogue = NULL;
+        int r;
+
+        r = catalogue_load(config, directory, &catalogue, &failure);
+        ck_assert_msg(r == 0, "%s", failure_message(&failure));
+        fixture_directory_remove(directory);
+        return catalogue;
+}
+
 void desk_open(Desk *desk, const char *type, bool t0) {
+        desk_open_with(desk, type, t0, "/nonexistent", NULL);
+}
+
+void desk_open_with(Desk *desk, const char *type, bool t0, const char *config, const char *kind) {
         static const uint8_t key[32] = { 1 };
 
-        *desk = (Desk){ .catalogue = fixture_catalogue(), .keys = fixture_key_ring() };
+        *desk = (Desk){ .catalogue = catalogue_with(config), .keys = fixture_key_ring(), .kind = kind };
         ck_assert_int_eq(refused_new(SPAN_OF_ARRAY(key), NULL, NULL, &desk->refused), 0);
         desk_insert(desk, type, t0, "00000001");
 }
@@ -126,39 +142,45 @@ void expect_issued(Desk *desk) {
 
 void finish_after_every_break(const char *type, bool t0, bool after, int result, bool crash,
                               void (*each)(Desk *desk, const json_t *report)) {
-        json_t *report = NULL;
-        bool broken = true;
         Desk desk;
 
         desk_open(&desk, type, t0);
+        desk_finish_after_every_break(&desk, t0, after, result, crash, each);
+        desk_close(&desk);
+}
+
+void desk_finish_after_every_break(Desk *desk, bool t0, bool after, int result, bool crash,
+                                   void (*each)(Desk *desk, const json_t *report)) {
+        json_t *report = NULL;
+        bool broken = true;
+
         for (unsigned at = 1; broken; at++) {
                 _cleanup_failure_ Failure failure = {}, second = {};
                 char serial[9];
                 int r;
 
                 snprintf(serial, sizeof(serial), "%08u", at);
-                desk_insert(&desk, type, t0, serial);
-                sim_card_break(desk.sim, at, after, result);
-                r = desk_issue(&desk, false, &report, &failure);
+                desk_insert(desk, desk->type, t0, serial);
+                sim_card_break(desk->sim, at, after, result);
+                r = desk_issue(desk, false, &report, &failure);
                 broken = r < 0;
-                sim_card_break(desk.sim, 0, false, 0);
+                sim_card_break(desk->sim, 0, false, 0);
                 if (broken) {
                         ck_assert_int_eq(r, result == -ECONNRESET ? -ECONNRESET
                                                                   : failure_errno(FAILURE_CARD_GONE));
-                        sim_card_reset(desk.sim);
+                        sim_card_reset(desk->sim);
                         if (crash)
-                                desk_new_plan(&desk);
-                        r = desk_issue(&desk, crash, &report, &second);
+                                desk_new_plan(desk);
+                        r = desk_issue(desk, crash, &report, &second);
                         ck_assert_msg(r == 0, "APDU %u: %s", at, failure_message(&second));
                 }
 
                 if (each)
-                        each(&desk, report);
-                expect_issued(&desk);
+                        each(desk, report);
+                expect_issued(desk);
         }
 
         json_decref(report);
-        desk_close(&desk);
 }
 
 void expect_differs(const char *type, uint16_t file, size_t offset, const char *field) {

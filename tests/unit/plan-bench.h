@@ -19,6 +19,7 @@ typedef struct Desk {
         CardFacts facts;
         json_t *fields;
         const char *type;
+        const char *kind; /* of the simulated card, where that is not the type */
         Plan *plan;
         PlanContext context;
         IssuePosition journal; /* what a crash leaves */
@@ -27,6 +28,9 @@ typedef struct Desk {
 
 /* Takes a new blank of the type, with everything that the shipped catalogue and the fixture have for it. */
 void desk_open(Desk *desk, const char *type, bool t0);
+/* The same with other profiles, from a folder like the administrator's, and another kind of simulated card (NULL: the
+ * type). */
+void desk_open_with(Desk *desk, const char *type, bool t0, const char *config, const char *kind);
 void desk_close(Desk *desk);
 
 /* Another blank; desk->facts is what was read from it, and the plan is new. */
@@ -50,6 +54,10 @@ void expect_issued(Desk *desk);
  * plan and the session, or the journal alone. `each` looks at every card that was finished, and may be NULL. */
 void finish_after_every_break(const char *type, bool t0, bool after, int result, bool crash,
                               void (*each)(Desk *desk, const json_t *report));
+
+/* The same at a desk that is open. */
+void desk_finish_after_every_break(Desk *desk, bool t0, bool after, int result, bool crash,
+                                   void (*each)(Desk *desk, const json_t *report));
 
 /* A blank that stores one bit wrong is found out, by the field's name. */
 void expect_differs(const char *type, uint16_t file, size_t offset, const char *field);

@@ -58,12 +58,43 @@ START_TEST(a_key_file_without_a_name_is_a_mistake)
 }
 END_TEST
 
+START_TEST(a_design_belongs_to_a_card_type)
+{
+        _cleanup_(place_done) Place place = place_new();
+        _cleanup_(config_freep) Config *config =
+                load(&place, "designs: {staff-v1: library}\norganisation: Harbour Works\n", NULL);
+
+        ck_assert_ptr_nonnull(config);
+        ck_assert_str_eq(config_design(config, "staff-v1"), "library");
+        ck_assert_ptr_null(config_design(config, "staff-v2"));
+        ck_assert_str_eq(config->organisation, "Harbour Works");
+        ck_assert_ptr_null(config->address);
+}
+END_TEST
+
+START_TEST(a_design_without_a_name_is_a_mistake)
+{
+        static const char *const texts[] = { "designs: [library]\n", "designs: {staff-v1: \"\"}\n",
+                                             "designs: {staff-v1: [a]}\n", "organisation: \"\"\n" };
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                _cleanup_(place_done) Place place = place_new();
+                _cleanup_failure_ Failure failure = {};
+
+                ck_assert_ptr_null(load(&place, texts[i], &failure));
+                ck_assert_int_eq(failure.kind, FAILURE_PROFILE_INVALID);
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("config");
         TCase *tests = tcase_create("config");
 
         tcase_add_test(tests, the_key_file_is_in_the_configuration_directory_unless_its_path_is_absolute);
         tcase_add_test(tests, a_key_file_without_a_name_is_a_mistake);
+        tcase_add_test(tests, a_design_belongs_to_a_card_type);
+        tcase_add_test(tests, a_design_without_a_name_is_a_mistake);
         suite_add_tcase(suite, tests);
         return run_suite(suite);
 }

@@ -86,7 +86,7 @@ static const Family families[] = {
           .compared =
                   "id guid fasc-n expiry chuid-signature name affiliation printed-expiry card-number issuer"
                   " certificate card-certificate security-mapping security-object",
-          .used = "pin puk",
+          .used = "key card-key pin puk",
           .key = "piv-transport: \"303030303030303031313131313131313232323232323232\"\n" PIV_KEYS,
           .shown = 0x87,
           .shown_times = 2,
@@ -97,18 +97,22 @@ static const Family families[] = {
                      { 0xC106, 300, "\"security-object\"" },
                      { 0x80, 2, "\"pin\"" },
                      { 0x81, 7, "\"puk\"" },
-                     { 0x9B, 31, "piv-change-key" } } },
+                     { 0x9B, 31, "piv-change-key" },
+                     { 0x9A, 77, "\"key\"" },
+                     { 0x9E, 31, "\"card-key\"" } } },
         { .type = "openpgp",
           .t0 = true,
           .t1 = true,
-          .compared = "id name language sex url certificate signature-attributes signature-fingerprint"
-                      " signature-time decryption-attributes decryption-fingerprint decryption-time"
-                      " authentication-attributes authentication-fingerprint authentication-time",
+          .compared =
+                  "id name language sex url certificate signature-certificate signature-attributes signature-fingerprint"
+                  " signature-time decryption-attributes decryption-fingerprint decryption-time"
+                  " authentication-attributes authentication-fingerprint authentication-time",
           .used = "signature-key decryption-key authentication-key pin admin-pin reset-code",
           .key = "openpgp-admin-pin: \"3030303030303030\"\nopenpgp-pin: \"313233343536\"\n",
           .flips = { { 0x5E, 1, "\"id\"" },
                      { 0x5B, 0, "\"name\"" },
                      { 0x7F21, 799, "\"certificate\"" },
+                     { 0x7F23, 299, "\"signature-certificate\"" },
                      { 0xC8, 19, "\"decryption-fingerprint\"" },
                      { 0xD0, 3, "\"authentication-time\"" },
                      { 0xB6, 100, "\"signature-key\"" },

@@ -185,6 +185,7 @@ START_TEST(a_card_that_lies_about_lengths_and_tags_is_found_out)
 }
 END_TEST
 
+/* What makes a plan for a record with another value. */
 static int plan_with(const char *type, const char *field, const char *value, Failure *failure) {
         Desk desk;
         int r;
@@ -202,23 +203,27 @@ static int plan_with(const char *type, const char *field, const char *value, Fai
 START_TEST(a_private_key_that_is_of_no_use_never_reaches_a_card)
 {
         static const struct {
-                const char *field, *value, *message;
+                const char *type, *field, *value, *message;
         } mistakes[] = {
-                { "signature-key", "30820101", "is no private key" },
-                { "signature-key", KEY_RSA_2048 "00", "is no private key" },
-                { "signature-key", KEY_P_256, "not of the algorithm" },
-                { "signature-attributes", "010C00002000", "not of the algorithm" },
-                { "signature-attributes", "010800001000",
+                { "piv", "key", KEY_P_384, "is for another key" },
+                { "piv", "certificate", "3003020100", "is no X.509 certificate" },
+                { "piv", "card-key", KEY_P_256 "00", "is no private key" },
+                { "openpgp", "signature-key", "30820101", "is no private key" },
+                { "openpgp", "signature-key", KEY_RSA_2048 "00", "is no private key" },
+                { "openpgp", "signature-key", KEY_P_256, "not of the algorithm" },
+                { "openpgp", "signature-attributes", "010C00002000", "not of the algorithm" },
+                { "openpgp", "signature-attributes", "010800001000",
                   "not of the algorithm" }, /* the exponent is 65537 */
-                { "signature-attributes", "010800002004", "neither RSA's nor a curve's" },
-                { "decryption-attributes", "122B81040022", "not of the algorithm" },
-                { "decryption-attributes", "142A8648CE3D030107", "neither RSA's nor a curve's" },
+                { "openpgp", "signature-attributes", "010800002004", "neither RSA's nor a curve's" },
+                { "openpgp", "decryption-attributes", "122B81040022", "not of the algorithm" },
+                { "openpgp", "decryption-attributes", "142A8648CE3D030107", "neither RSA's nor a curve's" },
         };
 
         for (size_t i = 0; i < ELEMENTS(mistakes); i++) {
                 _cleanup_failure_ Failure failure = {};
 
-                ck_assert_int_lt(plan_with("openpgp", mistakes[i].field, mistakes[i].value, &failure), 0);
+                ck_assert_int_lt(plan_with(mistakes[i].type, mistakes[i].field, mistakes[i].value, &failure),
+                                 0);
                 ck_assert_int_eq(failure.kind, FAILURE_INVALID_ARGS);
                 ck_assert_msg(strstr(failure.message, mistakes[i].message), "%s", failure.message);
         }

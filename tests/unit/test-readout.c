@@ -54,8 +54,6 @@ static int read_script(Script *script, CardFacts *facts, Failure *failure) {
 
 #define TYPE_V1 "9000", "73746166662D76319000"
 #define SERIAL  "01020304050607089000"
-/* What the entries that ask every card are answered: sim, piv, globalplatform. */
-#define NO_OTHER "6E00", "6A82", "6A82"
 
 static void expect_failure(Script script, FailureKind kind, const char *message) {
         _cleanup_failure_ Failure failure = {};

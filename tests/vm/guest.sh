@@ -5,10 +5,10 @@
 service=org.example.ICReissue
 root=/org/example/ICReissue
 
-# until_is SECONDS COMMAND...: until the command succeeds. It is tried again when something is said on the bus, and at
+# until_is SECONDS COMMAND...: until the command succeeds; times $patience. It is tried again when something is said on the bus, and at
 # the latest after two seconds: not all that is waited for is told there.
 until_is() {
-        local end=$((SECONDS + $1)) signal events
+        local end=$((SECONDS + $1 * ${patience:-1})) signal events
         shift
         coproc EVENTS { exec dbus-monitor --system type=signal 2>/dev/null; }
         # shellcheck disable=SC2153
@@ -41,6 +41,8 @@ record_says() { # TYPE ID FLAG COUNT
         said=$(icreissuectl --json record show "$1" "$2" 2>/dev/null) || return 1
         [[ $said == *"\"flag\":\"$3\""* && $said == *"\"count\":$4"* ]]
 }
+line_is_down() { [ "$(busctl get-property $service $root $service LineState)" = 's "down"' ]; }
+job_runs() { icreissuectl jobs 2>/dev/null | grep -qw "$1"; } # KIND
 job_is() { # NUMBER STATE
         [ "$(busctl get-property $service $root/job/"$1" $service.Job State 2>/dev/null)" = "s \"$2\"" ]
 }

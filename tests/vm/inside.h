@@ -9,6 +9,7 @@
 #include "tests/vm/vm.h"
 
 #define VM_READERS_MAX  4
+#define VM_CARDS_MAX    64
 #define VM_COMMANDS_MAX 64
 #define VM_PATH_MAX     100 /* of a socket in the machine's directory */
 
@@ -36,11 +37,14 @@ struct Vm {
         char directory[64];
         pid_t qemu;
         bool running;
+        int64_t begun; /* on the clock of now_ms() */
         Stream agent, qmp;
         VmCommand commands[VM_COMMANDS_MAX]; /* of this boot, by their number's remainder */
         unsigned command_count;
         VmReader readers[VM_READERS_MAX];
-        unsigned reader_count, cards;
+        unsigned reader_count;
+        char *cards[VM_CARDS_MAX]; /* their files */
+        unsigned card_count;
         char *text; /* the last answer */
 };
 
@@ -53,6 +57,9 @@ char *stream_line(Stream *stream, int64_t until);
 bool stream_write(Stream *stream, const char *bytes, size_t length);
 void stream_close(Stream *stream);
 int64_t now_ms(void);
+
+/* In so many seconds; times CK_TIMEOUT_MULTIPLIER of the environment, for a machine that is busy with other things. */
+int64_t vm_deadline(unsigned seconds);
 
 /* Starts a program that ends with the test; its output is appended to that file of the machine's directory, or, where
  * `output` is given, its standard output comes there. */

@@ -7,7 +7,7 @@
 enum { QMP_SECONDS = 60 };
 
 static json_t *next(Vm *vm, const char *what) {
-        char *line = stream_line(&vm->qmp, now_ms() + QMP_SECONDS * 1000);
+        char *line = stream_line(&vm->qmp, vm_deadline(QMP_SECONDS));
         json_t *message = line ? json_loads(line, 0, NULL) : NULL;
 
         free(line);

@@ -75,7 +75,7 @@ const char *vm_card(Vm *vm, const char *name, const char *format, ...) {
             !stream_write(&reader->control, "\n", 1))
                 vm_fail(vm, "card-sim does not listen");
         free(vm->text);
-        vm->text = stream_line(&reader->control, now_ms() + CARD_SECONDS * 1000);
+        vm->text = stream_line(&reader->control, vm_deadline(CARD_SECONDS));
         if (!vm->text || strncmp(vm->text, "ok", 2) != 0)
                 vm_fail(vm, "reader %s: %s: %s", name, line, vm->text ? vm->text : "no answer");
         free(line);
@@ -117,19 +117,22 @@ void vm_unplug(Vm *vm, const char *name) {
 
 const char *vm_blank(Vm *vm, const char *kind, const char *serial) {
         char name[64], path[VM_PATH_MAX];
-        char *arguments[] = { (char *) simulator(), "--new",         (char *) kind, path, "--manner", "t0",
-                              "--serial",           (char *) serial, NULL };
+        char *arguments[] = {
+                (char *) simulator(), (char *) "--new",    (char *) kind,   path, (char *) "--manner",
+                (char *) "t0",        (char *) "--serial", (char *) serial, NULL
+        };
         int status = -1;
         pid_t maker;
 
-        snprintf(name, sizeof(name), "%s-%u.json", kind, ++vm->cards);
+        snprintf(name, sizeof(name), "%s-%u.json", kind, vm->card_count);
         vm_path(vm, name, path);
+        if (vm->card_count == VM_CARDS_MAX)
+                vm_fail(vm, "there are no more cards");
         maker = vm_start_program(vm, "card-sim.log", NULL, arguments);
         if (waitpid(maker, &status, 0) != maker || status != 0)
                 vm_fail(vm, "card-sim does not make a %s", kind);
-        free(vm->text);
-        vm->text = NULL;
-        return strdup(path);
+        vm->cards[vm->card_count] = strdup(path);
+        return vm->cards[vm->card_count++];
 }
 
 void vm_insert(Vm *vm, const char *reader, const char *card) {

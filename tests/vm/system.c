@@ -83,7 +83,7 @@ static void close_machine(void) {
         machine = NULL;
 }
 
-int system_run(const char *name, const TTest *const *tests, size_t count) {
+int system_run(const char *name, const SystemTest *tests, size_t count) {
         Suite *suite = suite_create(name);
         TCase *group = tcase_create(name);
         SRunner *runner;
@@ -93,7 +93,7 @@ int system_run(const char *name, const TTest *const *tests, size_t count) {
         tcase_add_unchecked_fixture(group, open_machine, close_machine);
         tcase_add_checked_fixture(group, NULL, settle);
         for (size_t i = 0; i < count; i++)
-                tcase_add_test(group, tests[i]);
+                tcase_add_loop_test(group, tests[i].test, 0, tests[i].count);
         suite_add_tcase(suite, group);
         runner = srunner_create(suite);
         /* The machine is one for all of them, and what is known of it. */

@@ -20,9 +20,14 @@ void system_enrol(Vm *vm, const char *id);
  * Returns its file. */
 const char *system_issue(Vm *vm, const char *reader, const char *id, const char *serial);
 
+typedef struct SystemTest {
+        const TTest *test;
+        int count; /* of its _i, from 0 */
+} SystemTest;
+
 /* Runs the tests with one machine, in their order; one that fails ends with the readers unplugged and the service
  * stopped, as each begins. Returns the exit status. */
-int system_run(const char *name, const TTest *const *tests, size_t count);
+int system_run(const char *name, const SystemTest *tests, size_t count);
 
 /* The machine of the running program. */
 Vm *system_vm(void);

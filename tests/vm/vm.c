@@ -63,8 +63,27 @@ static char *base64_read(const char *text) {
 
 /* ---- commands in the machine ---- */
 
+static void vm_trace(const Vm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void vm_trace(const Vm *vm, const char *format, ...) {
+        int64_t since = now_ms() - vm->begun;
+        va_list arguments;
+
+        if (!getenv("ICREISSUE_VM_TRACE"))
+                return;
+        va_start(arguments, format);
+        fprintf(stderr, "%4d.%d s: ", (int) (since / 1000), (int) (since % 1000 / 100));
+        vfprintf(stderr, format, arguments);
+        fputc('\n', stderr);
+        va_end(arguments);
+}
+
 static VmCommand *command_at(Vm *vm, unsigned number) {
         return vm->commands + number % VM_COMMANDS_MAX;
+}
+
+static unsigned factor(void) {
+        return (unsigned) ((vm_deadline(1) - now_ms() + 500) / 1000);
 }
 
 static unsigned start(Vm *vm, unsigned seconds, const char *text) {
@@ -74,7 +93,9 @@ static unsigned start(Vm *vm, unsigned seconds, const char *text) {
 
         free(command->output);
         *command = (VmCommand){};
-        if (asprintf(&whole, "[ ! -e /vm/source/guest.sh ] || . /vm/source/guest.sh; %s", text) < 0)
+        vm_trace(vm, "$ %s", text);
+        if (asprintf(&whole, "patience=%u; [ ! -e /vm/source/guest.sh ] || . /vm/source/guest.sh; %s",
+                     factor(), text) < 0)
                 abort();
         encoded = base64_write(whole);
         if (asprintf(&line, "%u %u %s\n", number, seconds, encoded) < 0)
@@ -101,6 +122,7 @@ static bool take_answer(Vm *vm, int64_t until) {
                 command->ended = true;
                 command->status = status;
                 command->output = base64_read(line + begun);
+                vm_trace(vm, "= %d %s", status, command->output);
         }
         free(line);
         return true;
@@ -119,7 +141,7 @@ static int finish(Vm *vm, unsigned number, int64_t until) {
 }
 
 int vm_finish(Vm *vm, unsigned command, const char **output) {
-        int status = finish(vm, command, now_ms() + (VM_COMMAND_SECONDS + 60) * 1000);
+        int status = finish(vm, command, vm_deadline(VM_COMMAND_SECONDS + 60));
 
         if (status < 0)
                 vm_fail(vm, "a command does not end");
@@ -134,7 +156,7 @@ static unsigned start_format(Vm *vm, const char *format, va_list arguments) {
 
         if (vasprintf(&text, format, arguments) < 0)
                 abort();
-        command = start(vm, VM_COMMAND_SECONDS, text);
+        command = start(vm, VM_COMMAND_SECONDS * factor(), text);
         free(text);
         return command;
 }
@@ -233,7 +255,7 @@ void vm_fail(Vm *vm, const char *format, ...) {
                 print_tail(path);
                 if (vm->agent.socket >= 0 &&
                     finish(vm, start(vm, 30, "journalctl --no-pager -n 150 -o short-monotonic"),
-                           now_ms() + 60 * 1000) >= 0)
+                           vm_deadline(60)) >= 0)
                         printf("---- the machine's journal\n%s\n", vm->text);
                 fflush(stdout);
                 failing = false;
@@ -305,7 +327,7 @@ static void start_qemu(Vm *vm) {
                 text("-accel"),
                 text("tcg,thread=multi"),
                 text("-cpu"),
-                text("max"),
+                text("max,la57=off"),
                 text("-smp"),
                 text("2"),
                 text("-m"),
@@ -365,7 +387,7 @@ void vm_boot(Vm *vm) {
         vm->agent.socket = vm_accept(vm, agent, "QEMU");
         vm->qmp.socket = vm_accept(vm, qmp, "QEMU");
         qmp_greet(vm);
-        line = stream_line(&vm->agent, now_ms() + VM_BOOT_SECONDS * 1000);
+        line = stream_line(&vm->agent, vm_deadline(VM_BOOT_SECONDS));
         if (!line)
                 vm_fail(vm, "the machine does not boot");
         free(line);
@@ -395,6 +417,7 @@ Vm *vm_open(void) {
         if (!vm)
                 abort();
         vm->agent.socket = vm->qmp.socket = -1;
+        vm->begun = now_ms();
         snprintf(vm->directory, sizeof(vm->directory), "%s/icreissue-vm-XXXXXX",
                  temporary && strlen(temporary) < 32 ? temporary : "/tmp");
         if (!mkdtemp(vm->directory))
@@ -415,6 +438,8 @@ void vm_close(Vm *vm) {
         if (!vm)
                 return;
         vm_cut_power(vm);
+        for (unsigned i = 0; i < vm->card_count; i++)
+                free(vm->cards[i]);
         nftw(vm->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
         free(vm->text);
         free(vm);

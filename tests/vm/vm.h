@@ -5,7 +5,7 @@
  *
  * What does not work fails the test (Check runs it without a process of its own): the end of the machine's journal and of
  * its console is printed then. From the environment: ICREISSUE_BUILD (card-sim), ICREISSUE_SOURCE, ICREISSUE_VM_IMAGE (what
- * make-image has made), ICREISSUE_VM_PRODUCT (what `make install DESTDIR=` has made). */
+ * make-image has made), ICREISSUE_VM_PRODUCT (what `make install DESTDIR=` has made); and ICREISSUE_VM_TRACE=1 to see each command as it is run. */
 #ifndef TESTS_VM_VM_H
 #define TESTS_VM_VM_H
 
@@ -57,7 +57,7 @@ void vm_write(Vm *vm, const char *path, const char *text);
 void vm_plug(Vm *vm, const char *reader);
 void vm_unplug(Vm *vm, const char *reader);
 
-/* A new blank (T=0: QEMU's reader knows no other); `kind` and `serial` as of tests/card-sim. Returns its file, which
+/* A new blank (T=0: QEMU's reader knows no other); `kind` and `serial` (16 hexadecimal digits) as of tests/card-sim. Returns its file, which
  * belongs to the machine's directory. */
 const char *vm_blank(Vm *vm, const char *kind, const char *serial);
 
