@@ -288,7 +288,7 @@ static int prove_all(Proof *proof, Failure *failure) {
         const Plan *plan = proof->plan;
         int r;
 
-        for (size_t s = 0; s < plan->position.stage && s < plan->stage_count; s++) {
+        for (size_t s = plan->proven_stages; s < plan->position.stage && s < plan->stage_count; s++) {
                 const PlanStage *stage = &plan->stages[s];
 
                 session_secure(&proof->session, NULL);
@@ -302,26 +302,44 @@ static int prove_all(Proof *proof, Failure *failure) {
         return plan_at_end(plan, &plan->position) ? prove_calls(proof, NULL, &plan->verify, failure) : 0;
 }
 
+/* What the last stage cannot undo is not read back a second time after it. */
+static int keep_proof(Plan *plan, const json_t *report, Failure *failure) {
+        plan->proven = true;
+        if (plan_at_end(plan, &plan->position))
+                return 0;
+
+        plan_forget_proof(plan);
+        plan->proof = json_deep_copy(report);
+        if (!plan->proof)
+                return failure_no_memory(failure);
+
+        plan->proven_stages = plan->position.stage;
+        return 0;
+}
+
 int plan_verify(Plan *plan, PlanContext *context, json_t **report, Failure *failure) {
         Proof proof = { .plan = plan, .context = context };
         int r;
 
         context->tries_left = -1;
-        proof.report = json_array();
+        proof.report = plan->proof ? json_deep_copy(plan->proof) : json_array();
         if (!proof.report)
                 return failure_no_memory(failure);
 
         plan->opened = NO_STAGE;
         plan_session(plan, context, FAILURE_VERIFY_FAILED, &proof.session);
+        proof.session.reuse_answer = true;
         r = prove_all(&proof, failure);
+        if (r >= 0)
+                r = keep_proof(plan, proof.report, failure);
         context->tries_left = proof.session.tries_left;
         session_done(&proof.session);
         if (r < 0) {
+                plan_forget_proof(plan);
                 json_decref(proof.report);
                 return r;
         }
 
-        plan->proven = true;
         *report = proof.report;
         return 0;
 }
