@@ -21,6 +21,7 @@ enum {
         SHORT_DATA = 255,   /* Lc of one byte (ISO/IEC 7816-4:2020, 5.2) */
         SHORT_ANSWER = 256, /* Le 00 */
         LONG_DATA = 65535,
+        CLASS_SIM = 0xA0,
         CALLS_MAX = 2048,
 };
 
@@ -66,6 +67,8 @@ static Cost cost_of(const Plan *plan, const Call *call) {
                 if (streq(costs[i].verb, verb->name))
                         cost = costs[i];
 
+        if (streq(verb->name, "select") && plan->profile->class_byte == CLASS_SIM)
+                cost.fixed = call->step->arguments[1].bytes.size / 2; /* file by file */
         if (streq(verb->name, "lock-blocks"))
                 cost.fixed = (size_t) call->numbers[2]; /* a command locks one */
         if (cost.unit == 0)

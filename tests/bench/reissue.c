@@ -118,7 +118,7 @@ static double time_reference(Desk *desk, const Kind *kind, unsigned number, cons
 
 /* --- the figures --- */
 
-/* Pair after pair, of which the first is not counted but says how many there are time for. */
+/* Pair after pair, of which the first says how many there are time for, and counts where it takes long itself. */
 static void measure(Desk *desk, const Kind *kind, unsigned card_time, Figures *ret, Script *script) {
         size_t pairs = PAIRS_MAX;
 
@@ -135,7 +135,9 @@ static void measure(Desk *desk, const Kind *kind, unsigned card_time, Figures *r
                 if (i == 0) {
                         while (pairs > PAIRS_MIN && (double) pairs * (ours + reference) > PAIRS_TIME)
                                 pairs -= 2;
-                        continue;
+                        if (ours + reference < PAIRS_TIME)
+                                continue;
+                        pairs--;
                 }
 
                 ret->ours[ret->count] = ours;

@@ -121,6 +121,20 @@ START_TEST(tries_are_asked_for_anew)
 }
 END_TEST
 
+/* 15 sectors by their key A to write the trailers and to read them back, three to write data and to read them back, and
+ * every key B. Key A has opened its sector, which proves it. */
+START_TEST(a_key_that_has_opened_something_is_not_proven_again)
+{
+        static const uint8_t authenticate[] = { 0xFF, 0x86 };
+        Record *record;
+
+        record = record_open("mifare-classic");
+        record_issue(record);
+        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(authenticate)), 2 * (15 + 3) + 15);
+        record_close(record);
+}
+END_TEST
+
 static const uint8_t read_first_page[] = { 0xFF, 0xB0, 0x00, 0x04 };
 
 START_TEST(what_was_read_back_before_the_lock_is_not_read_back_after_it)
@@ -196,6 +210,7 @@ int main(void) {
         tcase_set_timeout(group, 60);
         tcase_add_test(group, what_a_card_has_just_told_is_not_asked_for_again);
         tcase_add_test(group, tries_are_asked_for_anew);
+        tcase_add_test(group, a_key_that_has_opened_something_is_not_proven_again);
         tcase_add_test(group, what_was_read_back_before_the_lock_is_not_read_back_after_it);
         tcase_add_test(group, but_it_is_where_the_card_was_reset_between);
         tcase_add_loop_test(group, the_frames_of_a_step_share_one_transparent_session, 0, ELEMENTS(tags));
