@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The least by the plan. A card must
  *  - be spoken to after two resets, once to write and once to read back, and be selected and opened in each: every different
- *    step of a session once, whichever stages need it, whatever secret it presents by then;
+ *    step of a session once, whichever stages need it, whatever secret it presents by then; a secure channel once in each
+ *    application, since selecting another ends it;
  *  - get everything that is written, cut into the longest commands that the verb's card takes;
  *  - show everything of it that it shows, cut into the longest answers, each place once;
  *  - be presented every secret that was changed and that no session step presents, once.
@@ -51,6 +52,8 @@ static const Cost costs[] = {
 /* Which calls have been counted. */
 typedef struct Seen {
         const Call *calls[CALLS_MAX];
+        const Call *
+                within[CALLS_MAX]; /* the application that the call is made in; NULL where that is the same */
         size_t count;
 } Seen;
 
@@ -104,13 +107,18 @@ static bool same_call(const Call *a, const Call *b) {
         return true;
 }
 
-static bool is_new(Seen *seen, const Call *call) {
+static bool same_place(const Call *a, const Call *b) {
+        return a == b || (a && b && same_call(a, b));
+}
+
+static bool is_new(Seen *seen, const Call *call, const Call *within) {
         for (size_t i = 0; i < seen->count; i++)
-                if (same_call(seen->calls[i], call))
+                if (same_call(seen->calls[i], call) && same_place(seen->within[i], within))
                         return false;
 
         if (seen->count == CALLS_MAX)
                 die("too many steps");
+        seen->within[seen->count] = within;
         seen->calls[seen->count++] = call;
         return true;
 }
@@ -152,7 +160,7 @@ static size_t commands_to_show(const Plan *plan, const Call *call, Seen *seen) {
                 return 0;
 
         for (size_t i = 0; i < call->shown_count; i++)
-                count += is_new(seen, &call->shown[i]);
+                count += is_new(seen, &call->shown[i], NULL);
         if (call->shown_count > 0 || !verb->read_back)
                 return count;
 
@@ -186,10 +194,15 @@ static size_t commands_to_prove(const Call *call, const Seen *session) {
 /* --- the plan --- */
 
 static void collect_session(const CallList *list, const Plan *plan, Seen *seen, size_t *count) {
+        const Call *application = NULL;
+
         for (size_t i = 0; i < list->count; i++) {
                 const Call *call = &list->calls[i];
+                bool channel = streq(call->step->verb->name, "open-secure-channel");
 
-                if (!call_writes(call) && is_new(seen, call))
+                if (streq(call->step->verb->name, "select"))
+                        application = call;
+                if (!call_writes(call) && is_new(seen, call, channel ? application : NULL))
                         *count += cost_of(plan, call).fixed > 0 ? cost_of(plan, call).fixed : 1;
         }
 }

@@ -86,22 +86,23 @@ static double time_reissue(Desk *desk, const Kind *kind, unsigned number, Script
         sd_bus_message *finished;
         double start, end;
         char *job;
-        long mark;
+        long from, to;
 
         story_request(desk, kind->type, fixture_id(kind->type));
         put_blank(desk, kind, number);
         desk_forget_signals(desk);
-        mark = script_mark(desk, NEW);
+        from = script_mark(desk, NEW);
 
         start = script_now();
         job = story_reissue(desk, OLD, NEW);
         finished = desk_wait_signal(desk, job, DESK_JOB, "Finished");
         end = script_now();
+        to = script_mark(desk, NEW);
 
         sd_bus_message_unref(finished);
         story_wait_done(desk, job);
         story_wait_reader(desk, NEW, "ready");
-        script_read(desk, NEW, mark, ret);
+        script_read(desk, NEW, from, to, ret);
         take_card(desk);
         free(job);
         return end - start;

@@ -82,16 +82,16 @@ static void add_line(Desk *desk, Script *script, const char *line) {
         }
 }
 
-void script_read(Desk *desk, unsigned slot, long mark, Script *ret) {
+void script_read(Desk *desk, unsigned slot, long from, long to, Script *ret) {
         char line[2 * ANSWER_MAX + 16];
         FILE *trace;
 
         ret->count = 0;
         trace = fopen(trace_path(desk, slot), "re");
-        if (!trace || fseek(trace, mark, SEEK_SET) < 0)
+        if (!trace || fseek(trace, from, SEEK_SET) < 0)
                 desk_fail(desk, "%s: %m", trace_path(desk, slot));
 
-        while (fgets(line, sizeof(line), trace)) {
+        while (ftell(trace) < to && fgets(line, sizeof(line), trace)) {
                 line[strcspn(line, "\n")] = '\0';
                 add_line(desk, ret, line);
         }
