@@ -176,7 +176,7 @@ static int open_channel(Session *session, const Opening *opening, StepResult *re
         return r < 0 || !ret->held ? r : authenticate(session, opening, &request, ret, failure);
 }
 
-bool gp_enciphers(const Step *step) {
+bool gp_opens_cipher(const Step *step) {
         return level_bytes[step->arguments[CHANNEL_LEVEL].number] & SCP_C_ENC;
 }
 
@@ -199,15 +199,6 @@ int check_open_secure_channel(const Step *step, Failure *failure) {
                         "expected a level without r-mac: scp02 as cards have it (i=15, 55) has none");
 
         return 0;
-}
-
-/* The keys are proven, not sent. */
-bool gp_enciphers(const Step *step _unused_) {
-        return true;
-}
-
-bool opens_secure_channel(const Step *step) {
-        return level_bytes[step->arguments[CHANNEL_LEVEL].number] & SCP_C_ENC;
 }
 
 int check_call_open_secure_channel(const Call *call, Failure *failure) {

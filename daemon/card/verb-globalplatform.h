@@ -26,11 +26,8 @@ extern const char *const gp_protocols[],
 extern const VerbSecret gp_secret;
 int verb_initialize_update(Session *session, const Call *call, StepResult *ret, Failure *failure);
 /* Verb.opens_cipher: whether the level that it asks for enciphers commands. */
-bool gp_enciphers(const Step *step);
+bool gp_opens_cipher(const Step *step);
 int verb_open_secure_channel(Session *session, const Call *call, StepResult *ret, Failure *failure);
-/* What prove-clear.c asks: open-secure-channel and put-key send no key as it is; the channel enciphers, or not. */
-bool gp_enciphers(const Step *step);
-bool opens_secure_channel(const Step *step);
 int check_open_secure_channel(const Step *step, Failure *failure);
 int check_call_open_secure_channel(const Call *call, Failure *failure);
 
