@@ -27,6 +27,11 @@ static const struct option long_options[] = {
         { "design", required_argument, NULL, KEY_BITS + 8 },
         { "output", required_argument, NULL, KEY_BITS + 9 },
         { "no-print", no_argument, NULL, KEY_BITS + 10 },
+        { "config", required_argument, NULL, KEY_BITS + 11 },
+        { "data", required_argument, NULL, KEY_BITS + 12 },
+        { "card-type", required_argument, NULL, KEY_BITS + 13 },
+        { "reader", required_argument, NULL, KEY_BITS + 14 },
+        { "trace", no_argument, NULL, KEY_BITS + 15 },
         {},
 };
 
@@ -84,6 +89,14 @@ static void take_option(Arguments *arguments, int key, const char *value) {
                 arguments->design = value;
         else if (bit == OPTION_OUTPUT)
                 arguments->output = value;
+        else if (bit == OPTION_CONFIG)
+                arguments->config = value;
+        else if (bit == OPTION_DATA)
+                arguments->data = value;
+        else if (bit == OPTION_CARD_TYPE)
+                arguments->card_type = value;
+        else if (bit == OPTION_READER)
+                arguments->reader = value;
 }
 
 static int parse_options(int argc, char **argv, Arguments *arguments, char **message) {

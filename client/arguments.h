@@ -22,6 +22,11 @@ typedef enum OptionBit {
         OPTION_DESIGN = 1 << 8,
         OPTION_OUTPUT = 1 << 9,
         OPTION_NO_PRINT = 1 << 10,
+        OPTION_CONFIG = 1 << 11,
+        OPTION_DATA = 1 << 12,
+        OPTION_CARD_TYPE = 1 << 13,
+        OPTION_READER = 1 << 14,
+        OPTION_TRACE = 1 << 15,
 } OptionBit;
 
 /* One row of the table of commands. */
@@ -41,7 +46,7 @@ struct Arguments {
         const CommandRow *command; /* NULL with `help` or `version` and no command */
         bool help, version, json, quiet;
         unsigned given; /* OptionBit of those that were given */
-        const char *type, *reason, *list, *mode, *design, *output;
+        const char *type, *reason, *list, *mode, *design, *output, *config, *data, *card_type, *reader;
         char **words; /* what follows the command; borrowed from argv, which is reordered */
         size_t word_count;
 };

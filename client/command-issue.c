@@ -8,7 +8,7 @@ static int append_text(sd_bus_message *call, const char *name, const char *text)
         return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
 }
 
-/* --request with its --reason, --design and --no-print, as options of the call. */
+/* --request with its --reason, --design, --card-type and --no-print, as options of the call. */
 static int append_options(sd_bus_message *call, const Arguments *arguments) {
         int r;
 
@@ -21,6 +21,8 @@ static int append_options(sd_bus_message *call, const Arguments *arguments) {
                 r = append_text(call, "design", arguments->design);
         if (r >= 0 && arguments_given(arguments, OPTION_NO_PRINT))
                 r = sd_bus_message_append(call, "{sv}", "print", "b", false);
+        if (r >= 0)
+                r = append_text(call, "card-type", arguments->card_type);
 
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
@@ -127,7 +129,7 @@ static int issue_batch(Client *client, const Arguments *arguments) {
         int status, r;
 
         if (arguments->word_count > 1 || (requested && arguments->list) || arguments->reason ||
-            arguments->design || arguments_given(arguments, OPTION_NO_PRINT) ||
+            arguments->design || arguments->card_type || arguments_given(arguments, OPTION_NO_PRINT) ||
             arguments_given(arguments, OPTION_REQUEST))
                 return client_fail(
                         client, STATUS_USAGE,

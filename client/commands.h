@@ -51,5 +51,7 @@ int command_branch_add(Client *client, const Arguments *arguments);
 int command_branch_remove(Client *client, const Arguments *arguments);
 
 int command_profile_check(Client *client, const Arguments *arguments);
+int command_profile_test(Client *client, const Arguments *arguments);
+int command_profile_new(Client *client, const Arguments *arguments);
 
 #endif

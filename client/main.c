@@ -10,7 +10,9 @@
 #define ICREISSUE_VERSION "(unknown version)"
 #endif
 
-#define JOB_OPTIONS (OPTION_REQUEST | OPTION_REASON | OPTION_DESIGN | OPTION_NO_PRINT | OPTION_NO_WAIT)
+#define PLACE_OPTIONS (OPTION_CONFIG | OPTION_DATA)
+#define JOB_OPTIONS \
+        (OPTION_REQUEST | OPTION_REASON | OPTION_CARD_TYPE | OPTION_DESIGN | OPTION_NO_PRINT | OPTION_NO_WAIT)
 
 /* name, action, words that must and may follow, options, whether it needs no bus, function, usage, summary */
 static const CommandRow commands[] = {
@@ -33,10 +35,10 @@ static const CommandRow commands[] = {
           "Requests a reissue" },
         { "withdraw", NULL, 2, 2, 0, false, command_withdraw, "TYPE ID", "Withdraws a request" },
         { "reissue", NULL, 0, 2, JOB_OPTIONS, false, command_reissue,
-          "[SOURCE [TARGET]] [--request --reason REASON] [--design DESIGN] [--no-print] [--no-wait]",
+          "[SOURCE [TARGET]] [--card-type TYPE] [--request --reason REASON] [--design DESIGN] [--no-print] [--no-wait]",
           "Reissues the card in a reader" },
         { "issue", NULL, 0, 3, JOB_OPTIONS | OPTION_LIST | OPTION_REQUESTED, false, command_issue,
-          "TYPE ID [TARGET] [--request --reason REASON] [--design DESIGN] [--no-print] | --list FILE|- [TARGET] | --requested [TARGET] [--no-wait]",
+          "TYPE ID [TARGET] [--card-type TYPE] [--request --reason REASON] [--design DESIGN] [--no-print] | --list FILE|- [TARGET] | --requested [TARGET] [--no-wait]",
           "Issues cards from records" },
         { "jobs", NULL, 0, 0, 0, false, command_jobs, "", "Open and lately finished jobs" },
         { "job", "show", 1, 1, 0, false, command_job_show, "JOB", "A job and what was compared" },
@@ -57,8 +59,13 @@ static const CommandRow commands[] = {
           "Which card types a design fits, which fields it shows" },
         { "design", "preview", 1, 3, OPTION_OUTPUT, false, command_design_preview,
           "DESIGN [TYPE ID] [--output FILE|-]", "Shows what a card would look like" },
-        { "profile", "check", 1, 1, 0, true, command_profile_check, "FILE",
-          "Explains a card profile, finds its mistakes" },
+        { "profile", "check", 1, 1, PLACE_OPTIONS, true, command_profile_check,
+          "FILE [--config DIR] [--data DIR]", "Explains a card profile, finds its mistakes" },
+        { "profile", "test", 1, 1, PLACE_OPTIONS | OPTION_READER | OPTION_TRACE, true, command_profile_test,
+          "FILE [--reader READER] [--trace] [--config DIR] [--data DIR]",
+          "Tries on a card what of a profile only reads" },
+        { "profile", "new", 0, 2, OPTION_DATA, true, command_profile_new, "[KIND [FILE|-]] [--data DIR]",
+          "Begins a profile from a template" },
         { "line", "setup", 2, 2, 0, true, command_line_setup, "NAME HOST[:PORT]",
           "At a branch: makes its key, says what the centre must do" },
         { "line", "status", 0, 0, 0, false, command_line_status, "",

@@ -133,11 +133,12 @@ void failure_prefix(Failure *failure, const char *format, ...) {
 
 void failure_done(Failure *failure) {
         free(failure->message);
-        *failure = (Failure){};
+        *failure = (Failure){ .mistakes = failure->mistakes };
 }
 
 void failure_move(Failure *to, Failure *from) {
         failure_done(to);
-        *to = *from;
-        *from = (Failure){};
+        to->kind = from->kind;
+        to->message = TAKE_PTR(from->message);
+        failure_done(from);
 }

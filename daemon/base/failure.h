@@ -40,7 +40,8 @@ typedef enum FailureKind {
 
 typedef struct Failure {
         FailureKind kind;
-        char *message; /* owned; NULL only with FAILURE_NONE or when there was no memory for it */
+        char *message;             /* owned; NULL only with FAILURE_NONE or when there was no memory for it */
+        struct Mistakes *mistakes; /* where failure_note() collects (mistakes.h); borrowed, NULL: nowhere */
 } Failure;
 
 /* Fills failure (which may be NULL) unless it already holds one: the first failure, made closest to the cause,
@@ -57,7 +58,7 @@ int failure_no_memory(Failure *failure);
 /* Puts "PREFIX: " in front of the message of a failure that is set. */
 _printf_(2, 3) void failure_prefix(Failure *failure, const char *format, ...);
 
-/* Releases what it holds; it is FAILURE_NONE afterwards. */
+/* Releases what it holds; it is FAILURE_NONE afterwards, and collects where it did. */
 void failure_done(Failure *failure);
 
 /* Moves a failure: *from is FAILURE_NONE afterwards, what *to held is released. */

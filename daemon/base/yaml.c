@@ -4,6 +4,8 @@
  * loaded. */
 #include "base/yaml.h"
 
+#include "base/mistakes.h"
+
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -419,11 +421,14 @@ int yaml_check_keys(YamlNode mapping, const char *const *keys, const char *what,
                 for (size_t k = 0; keys[k]; k++)
                         known = known || streq(keys[k], key);
 
-                if (!known) {
-                        join_names(keys, list, sizeof(list));
-                        return yaml_complain(yaml_key(mapping, i), failure,
-                                             "unknown \"%.64s\"; expected one of %s", key, list);
-                }
+                if (known)
+                        continue;
+
+                join_names(keys, list, sizeof(list));
+                r = failure_note(failure, yaml_complain(yaml_key(mapping, i), failure,
+                                                        "unknown \"%.64s\"; expected one of %s", key, list));
+                if (r < 0)
+                        return r;
         }
 
         return 0;

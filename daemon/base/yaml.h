@@ -88,7 +88,7 @@ int yaml_read_hex(YamlNode node, size_t minimum, size_t maximum, const char *wha
 /* One of the NULL-terminated names; *ret is its index. */
 int yaml_read_choice(YamlNode node, const char *const *names, const char *what, size_t *ret,
                      Failure *failure);
-/* A mapping with no other keys than the NULL-terminated ones. */
+/* A mapping with no other keys than the NULL-terminated ones; each other is a mistake of its own (failure_note()). */
 int yaml_check_keys(YamlNode mapping, const char *const *keys, const char *what, Failure *failure);
 
 #endif

@@ -33,10 +33,9 @@ int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure
         ReissueRequest request = { .reason = "", .design = "" };
         bool print = true;
         const Option options[] = {
-                { "request", 'b', &request.request },
-                { "reason", 's', &request.reason },
-                { "design", 's', &request.design },
-                { "print", 'b', &print },
+                { "request", 'b', &request.request },     { "reason", 's', &request.reason },
+                { "design", 's', &request.design },       { "print", 'b', &print },
+                { "card-type", 's', &request.card_type },
         };
         int r;
 
@@ -63,10 +62,9 @@ int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *fa
         IssueRequest request = { .reason = "", .design = "" };
         bool print = true;
         const Option options[] = {
-                { "request", 'b', &request.request },
-                { "reason", 's', &request.reason },
-                { "design", 's', &request.design },
-                { "print", 'b', &print },
+                { "request", 'b', &request.request },     { "reason", 's', &request.reason },
+                { "design", 's', &request.design },       { "print", 'b', &print },
+                { "card-type", 's', &request.card_type },
         };
         int r;
 

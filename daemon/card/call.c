@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Calls: steps whose values are encoded, and what makes a step hold once it has been sent. */
+#include "base/mistakes.h"
 #include "base/tlv.h"
 #include "card/profile.h"
 
@@ -221,9 +222,11 @@ int call_encode(const Step *step, const ValueContext *context, Call *ret, Failur
         return step->verb->check_call(ret, failure);
 }
 
+/* Where mistakes are collected, a call that has one is left out. */
 static int add_call(const Step *step, const ValueContext *context, void *userdata, Failure *failure) {
         CallList *list = userdata;
         Call *calls;
+        int r;
 
         if (list->count == PROFILE_CALLS_MAX)
                 return place_refuse(step->place, failure, "With every repeat, these are more than %d steps",
@@ -238,7 +241,13 @@ static int add_call(const Step *step, const ValueContext *context, void *userdat
 
         calls = &list->calls[list->count++];
         *calls = (Call){};
-        return call_encode(step, context, calls, failure);
+        r = call_encode(step, context, calls, failure);
+        if (r < 0 && failure_note(failure, r) >= 0) {
+                call_done(&list->calls[--list->count]);
+                return 0;
+        }
+
+        return r;
 }
 
 int calls_encode(const StepList *list, const ValueContext *context, CallList *ret, Failure *failure) {

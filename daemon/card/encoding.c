@@ -46,6 +46,23 @@ const char *encoding_expects(Encoding encoding) {
         return texts[encoding];
 }
 
+const char *encoding_example(Encoding encoding) {
+        static const char *const texts[_ENCODING_MAX] = {
+                [ENCODING_HEX] = "A000000087",
+                [ENCODING_ASCII] = "KJ-0017",
+                [ENCODING_UTF_8] = "J\u00f8rgen",
+                [ENCODING_BCD] = "0042001",
+                [ENCODING_NIBBLE_SWAPPED_BCD] = "8901260",
+                [ENCODING_INTEGER] = "1000",
+                [ENCODING_GSM7] = "K\u00f8lle",
+                [ENCODING_UCS2] = "\u0416",
+                [ENCODING_DATE] = "2031-12-31",
+                [ENCODING_IMSI] = "262011234567890",
+        };
+
+        return texts[encoding];
+}
+
 static bool is_digit(char character) {
         return character >= '0' && character <= '9';
 }

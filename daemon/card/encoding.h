@@ -27,6 +27,9 @@ extern const char *const encoding_names[];
 /* What a text must be, for messages: "hexadecimal digits", "decimal digits" ... Static. */
 const char *encoding_expects(Encoding encoding);
 
+/* A text that shows the encoding, for the manual. Static. */
+const char *encoding_example(Encoding encoding);
+
 /* Appends the text's bytes. width is used by ENCODING_INTEGER: big-endian in that many bytes, 0 for as few as the
  * number needs; and by ENCODING_DATE ("2031-12-31"): 3 for YYMMDD, which holds the years 2000 to 2099, anything else
  * for YYYYMMDD, both in BCD (ISO/IEC 7816-6:2016, 5F24 and 5F2B). An odd number of BCD digits is filled up with the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The `fields:` of a profile: what a record of its type holds, and holding a record against it. */
+#include "base/mistakes.h"
 #include "card/profile.h"
 
 static const char *const field_keys[] = { "length",   "min",     "max",  "encoding", "secret", "index",
@@ -192,18 +193,32 @@ static int parse_default(YamlNode node, Field *field, Failure *failure) {
         return field->default_text ? 0 : failure_no_memory(failure);
 }
 
+/* What else is said of a field; without its size, not all of it means anything. */
+static int parse_holds(YamlNode node, Field *field, Failure *failure) {
+        int (*const parts[])(YamlNode, Field *, Failure *) = { parse_most, parse_check, parse_default };
+        int sized, r;
+
+        sized = parse_size(node, field, failure);
+        r = failure_note(failure, sized);
+        if (r >= 0)
+                r = failure_note(failure, parse_flags(node, field, failure));
+        for (size_t i = 0; r >= 0 && sized >= 0 && i < ELEMENTS(parts); i++)
+                r = failure_note(failure, parts[i](node, field, failure));
+
+        return r;
+}
+
 static int parse_field(YamlNode key, YamlNode node, Field *field, Failure *failure) {
         YamlNode encoding = yaml_find(node, "encoding");
         size_t choice = ENCODING_HEX;
         int r;
 
-        if (!name_is_valid(yaml_text(key)))
-                return yaml_complain(key, failure, "expected a field name of small letters, digits and '-'");
-
         field->place = yaml_place(key);
         field->name = strdup(yaml_text(key));
         if (!field->name)
                 return failure_no_memory(failure);
+        if (!name_is_valid(field->name))
+                return yaml_complain(key, failure, "expected a field name of small letters, digits and '-'");
 
         r = yaml_check_keys(node, field_keys, "what the field holds", failure);
         if (r >= 0 && yaml_present(encoding))
@@ -212,16 +227,7 @@ static int parse_field(YamlNode key, YamlNode node, Field *field, Failure *failu
                 return r;
 
         field->encoding = (Encoding) choice;
-        r = parse_size(node, field, failure);
-        if (r >= 0)
-                r = parse_flags(node, field, failure);
-        if (r >= 0)
-                r = parse_most(node, field, failure);
-        if (r >= 0)
-                r = parse_check(node, field, failure);
-        if (r >= 0)
-                r = parse_default(node, field, failure);
-        return r;
+        return parse_holds(node, field, failure);
 }
 
 int fields_parse(YamlNode node, Profile *profile, Failure *failure) {
@@ -239,10 +245,15 @@ int fields_parse(YamlNode node, Profile *profile, Failure *failure) {
                 return failure_no_memory(failure);
 
         for (size_t i = 0; i < yaml_count(node); i++) {
-                r = parse_field(yaml_key(node, i), yaml_value(node, i),
-                                &profile->fields[profile->field_count++], failure);
+                Field *field = &profile->fields[profile->field_count++];
+                size_t noted = failure_noted(failure);
+
+                r = failure_note(failure,
+                                 parse_field(yaml_key(node, i), yaml_value(node, i), field, failure));
                 if (r < 0)
                         return r;
+
+                field->broken = failure_noted(failure) > noted;
         }
 
         profile->id = profile_field(profile, "id");

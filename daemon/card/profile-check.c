@@ -1,243 +1,256 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A profile in plain words. */
+/* All mistakes of one profile, those of the tables that lead to it among them. */
 #include "card/profile-check.h"
 
 #include <libgen.h>
 
-#include "card/profile-prove.h"
+#include "card/type-readout.h"
 
-static void print_path(Span path, FILE *out) {
-        for (size_t i = 0; i < path.size; i++)
-                fprintf(out, "%s%02X", i > 0 && i % 2 == 0 ? "/" : "", path.data[i]);
+void profile_report_done(ProfileReport *report) {
+        mistakes_done(&report->mistakes);
+        mistakes_done(&report->remarks);
+        free(report->explanation);
+        *report = (ProfileReport){};
 }
 
-static void print_bytes(Span bytes, FILE *out) {
-        for (size_t i = 0; i < bytes.size; i++)
-                fprintf(out, "%02X", bytes.data[i]);
+void profile_places_done(ProfilePlaces *places) {
+        char **const texts[] = { &places->name, &places->own,          &places->above,     &places->config,
+                                 &places->data, &places->config_cards, &places->data_cards };
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++)
+                free(*texts[i]);
+
+        *places = (ProfilePlaces){};
 }
 
-typedef struct Names {
-        FILE *out;
-        const Field *last;
-} Names;
+/* "DIRECTORY/FILE", or NULL where there is no directory. */
+static int join(const char *directory, const char *file, char **ret) {
+        char *path = NULL;
 
-static void print_field(const Field *field, void *userdata) {
-        Names *names = userdata;
+        if (directory && asprintf(&path, "%s/%s", directory, file) < 0)
+                return -ENOMEM;
 
-        if (field == names->last)
-                return;
-
-        fprintf(names->out, "%s%s", names->last ? ", " : "", field->name);
-        names->last = field;
+        *ret = path;
+        return 0;
 }
 
-static void print_value(const Value *value, FILE *out) {
-        Names names = { .out = out, .last = NULL };
-
-        value_visit_fields(value, print_field, &names);
-        if (value->kind == VALUE_KEY || value->kind == VALUE_READ)
-                fprintf(out, "%s", value->field ? "" : value->name);
-        else if (value->kind == VALUE_DERIVE)
-                fprintf(out, "%sderived by %s from %s", names.last ? ", " : "", derive_names[value->method],
-                        value->name);
-        else if (!names.last)
-                fprintf(out, "constant");
+static int copy(const char *text, char **ret) {
+        *ret = text ? strdup(text) : NULL;
+        return text && !*ret ? -ENOMEM : 0;
 }
 
-static void print_number(const Number *number, FILE *out) {
-        if (!number->read) {
-                fprintf(out, "%lld", (long long) number->constant);
-                return;
-        }
-
-        fprintf(out, "%s", number->read);
-        if (number->times != 1)
-                fprintf(out, " * %lld", (long long) number->times);
-        if (number->plus != 0)
-                fprintf(out, " + %lld", (long long) number->plus);
-}
-
-static void print_argument(const ArgumentRule *rule, const Argument *argument, FILE *out) {
-        fprintf(out, " %s ", rule->name);
-        switch (rule->type) {
-        case ARGUMENT_NUMBER:
-                print_number(&argument->count, out);
-                return;
-        case ARGUMENT_HEX:
-                print_bytes(bytes_span(&argument->bytes), out);
-                return;
-        case ARGUMENT_PATH:
-                print_path(bytes_span(&argument->bytes), out);
-                return;
-        case ARGUMENT_CHOICE:
-                fprintf(out, "%s", rule->choices[argument->number]);
-                return;
-        case ARGUMENT_BOOLEAN:
-                fprintf(out, "%s", argument->number ? "true" : "false");
-                return;
-        default:
-                fputc('(', out);
-                print_value(argument->value, out);
-                fputc(')', out);
-        }
-}
-
-static void print_condition(const Condition *when, FILE *out) {
-        if (when->kind == CONDITION_PRESENT)
-                fprintf(out, ", if the record has %s", when->field->name);
-        else if (when->kind == CONDITION_ABSENT)
-                fprintf(out, ", if the record has no %s", when->field->name);
-        else if (when->kind == CONDITION_READ_IS)
-                fprintf(out, ", if the %s is %s", when->read, when->pattern);
-}
-
-/* How a write is finished after a pull, and how it is proven. */
-static void print_write(const Step *step, FILE *out) {
-        if (step_repeatable(step))
-                fprintf(out, "; may be repeated");
-        else
-                fprintf(out, "; journaled before, and afterwards %s whether it has happened",
-                        step->done_if.count > 0 ? "its done-if tells" : "the card is asked");
-
-        if (step_changes_secret(step))
-                fprintf(out, "; proven by use");
-        else if (step->verb->written >= 0)
-                fprintf(out, "; %s",
-                        step->read_back && step->verb->read_back ? "read back and compared"
-                                                                 : "not verifiable");
-}
-
-static void print_accept(const Accept *accept, FILE *out) {
-        for (size_t i = 0; i < accept->count; i++) {
-                fprintf(out, "%s", i == 0 ? "; must answer " : " or ");
-                for (int shift = 12; shift >= 0; shift -= 4)
-                        if (accept->words[i].mask >> shift & 0xF)
-                                fprintf(out, "%X", (unsigned) accept->words[i].value >> shift & 0xF);
-                        else
-                                fputc('.', out);
-        }
-}
-
-static void print_step(const Step *step, bool issue, FILE *out) {
-        fprintf(out, "%s", step->verb->name);
-        for (size_t k = 0; k < VERB_ARGUMENTS_MAX; k++)
-                if (step->arguments[k].given)
-                        print_argument(&step->verb->arguments[k], &step->arguments[k], out);
-
-        fprintf(out, ": the card %s", step->verb->explanation);
-        print_condition(&step->when, out);
-        if (step->expect)
-                fprintf(out, "; must be %s", step->expect);
-        print_accept(&step->accept, out);
-        if (step->to == KEEP_NAMED)
-                fprintf(out, "; kept as %s", step->to_name);
-        if (step->in_clear)
-                fprintf(out, "; sends a secret in clear, which everybody near the card can hear");
-        if (issue && step_kind(step) == VERB_WRITE)
-                print_write(step, out);
-        fputc('\n', out);
-}
-
-static void print_repeat(const Repeat *repeat, const Condition *when, FILE *out) {
-        if (repeat->each)
-                fprintf(out, "for each %s of %s", repeat->name, repeat->each->name);
-        else {
-                fprintf(out, "for %s from ", repeat->name);
-                print_number(&repeat->from, out);
-                fprintf(out, " to ");
-                print_number(&repeat->to, out);
-        }
-
-        print_condition(when, out);
-        fprintf(out, ":\n");
-}
-
-static void print_list(const StepList *list, bool issue, int indent, FILE *out) {
-        for (size_t i = 0; i < list->count; i++) {
-                const Step *step = &list->steps[i];
-
-                fprintf(out, "%*s", indent, "");
-                if (step->repeat) {
-                        print_repeat(step->repeat, &step->when, out);
-                        print_list(&step->repeat->steps, issue, indent + 2, out);
-                } else
-                        print_step(step, issue, out);
-        }
-}
-
-static void print_steps(const char *title, const StepList *list, bool issue, FILE *out) {
-        if (list->count == 0)
-                return;
-
-        fprintf(out, "%s:\n", title);
-        print_list(list, issue, 2, out);
-}
-
-static void print_fields(const Profile *profile, FILE *out) {
-        fprintf(out, "Fields:\n");
-        for (size_t i = 0; i < profile->field_count; i++) {
-                const Field *field = &profile->fields[i];
-
-                fprintf(out, "  %s: %s, ", field->name, encoding_names[field->encoding]);
-                if (field->minimum == field->maximum)
-                        fprintf(out, "%zu bytes", field->maximum);
-                else
-                        fprintf(out, "%zu to %zu bytes", field->minimum, field->maximum);
-                if (field->list)
-                        fprintf(out, " each, a list of at most %zu", field->most);
-                fprintf(out, "%s%s%s%s%s\n", field->secret ? ", secret" : "", field->index ? ", indexed" : "",
-                        field->optional ? ", optional" : "", field->default_text ? ", with a default" : "",
-                        field->luhn ? ", ending in a check digit" : "");
-        }
-}
-
-static void print_profile(const Profile *profile, FILE *out) {
-        fprintf(out, "%s: %s\nCan:", profile->name, profile->description);
-        for (size_t i = 0; profile->abilities[i]; i++)
-                fprintf(out, " %s", profile->abilities[i]);
-        fputc('\n', out);
-
-        print_fields(profile, out);
-        print_steps("The chip's serial is read", &profile->serial, false, out);
-        print_steps("The ID is read", &profile->identify, false, out);
-        print_steps("A card is blank if all of this holds", &profile->blank, false, out);
-        for (size_t i = 0; i < profile->stage_count; i++) {
-                fprintf(out, "Stage \"%s\"\n", profile->stages[i].name);
-                print_steps("To open it, again after every reset", &profile->stages[i].open, true, out);
-                print_steps("Written", &profile->stages[i].write, true, out);
-        }
-        print_steps("Verified besides", &profile->verify, false, out);
-        print_steps("An old card is discarded", &profile->discard, false, out);
-}
-
-int profile_explain(const char *path, const char *data_directory, FILE *out, Failure *failure) {
-        _cleanup_free_ char *for_name = strdup(path), *for_directory = strdup(path), *cards = NULL;
-        _cleanup_(profile_freep) Profile *profile = NULL;
-        const char *directories[3] = {};
-        char *name, *suffix;
+static int fill_places(const char *path, const char *config_directory, const char *data_directory,
+                       ProfilePlaces *places) {
+        _cleanup_free_ char *for_name = strdup(path), *for_directory = strdup(path);
+        _cleanup_free_ char *real = NULL;
         int r;
 
         if (!for_name || !for_directory)
-                return failure_no_memory(failure);
-        if (data_directory && asprintf(&cards, "%s/cards", data_directory) < 0) {
-                cards = NULL;
-                return failure_no_memory(failure);
-        }
+                return -ENOMEM;
 
-        name = basename(for_name);
-        suffix = strrchr(name, '.');
-        if (!suffix || !streq(suffix, ".yaml"))
-                return failure_set(failure, FAILURE_PROFILE_INVALID, "%s: expected a file NAME.yaml", path);
-
-        *suffix = '\0';
-        directories[0] = dirname(for_directory);
-        directories[1] = cards;
-        r = profile_load(name, directories, &profile, failure);
+        r = copy(basename(for_name), &places->name);
         if (r >= 0)
-                r = profile_prove(profile, failure);
+                r = copy(dirname(for_directory), &places->own);
         if (r < 0)
                 return r;
 
-        print_profile(profile, out);
+        /* `cards` may be the directory that we are in. */
+        real = realpath(places->own, NULL);
+        if (streq(basename(real ? real : for_directory), "cards"))
+                r = join(places->own, "..", &places->above);
+        if (r >= 0)
+                r = copy(config_directory, &places->config);
+        if (r >= 0)
+                r = copy(data_directory, &places->data);
+        if (r >= 0)
+                r = join(config_directory, "cards", &places->config_cards);
+
+        return r < 0 ? r : join(data_directory, "cards", &places->data_cards);
+}
+
+int profile_places(const char *path, const char *config_directory, const char *data_directory,
+                   ProfilePlaces *ret, Failure *failure) {
+        _cleanup_profile_places_ ProfilePlaces places = {};
+        char *suffix;
+
+        if (fill_places(path, config_directory, data_directory, &places) < 0)
+                return failure_no_memory(failure);
+
+        suffix = strrchr(places.name, '.');
+        if (!suffix || !streq(suffix, ".yaml"))
+                return failure_set(failure, FAILURE_INVALID_ARGS, "%s: expected a file NAME.yaml", path);
+
+        *suffix = '\0';
+        *ret = places;
+        places = (ProfilePlaces){};
+        return 0;
+}
+
+int profile_places_load(const ProfilePlaces *places, const char *file, YamlFile **ret, bool *near,
+                        Failure *failure) {
+        const char *const directories[] = { places->own, places->above, places->config, places->data };
+
+        for (size_t i = 0; i < ELEMENTS(directories); i++) {
+                _cleanup_free_ char *path = NULL;
+                int r;
+
+                if (join(directories[i], file, &path) < 0)
+                        return failure_no_memory(failure);
+                if (!path)
+                        continue;
+
+                *near = directories[i] == places->own || directories[i] == places->above;
+                r = yaml_file_load(path, ret, failure);
+                if (r != -ENOENT)
+                        return r;
+        }
+
+        return -ENOENT;
+}
+
+int profile_places_profile(const ProfilePlaces *places, Profile **ret, Failure *failure) {
+        const char *directories[4] = { places->own };
+        size_t count = 1;
+
+        if (places->config_cards)
+                directories[count++] = places->config_cards;
+        if (places->data_cards)
+                directories[count++] = places->data_cards;
+
+        return profile_load(places->name, directories, ret, failure);
+}
+
+static bool is_same_directory(const char *a, const char *b) {
+        _cleanup_free_ char *real_a = a ? realpath(a, NULL) : NULL, *real_b = b ? realpath(b, NULL) : NULL;
+
+        return real_a && real_b && streq(real_a, real_b);
+}
+
+/* A type that no entry of the type readout can ever give leads nowhere. */
+static bool is_given(const TypeReadout *readout, const char *type) {
+        for (size_t i = 0; i < readout->count; i++)
+                if (readout->entries[i].told || streq(readout->entries[i].type, type))
+                        return true;
+
+        return false;
+}
+
+/* The type readout, where there is one that is right. */
+static int load_readout(const ProfilePlaces *places, TypeReadout *ret, bool *found, Failure *failure) {
+        YamlFile *file = NULL;
+        bool near;
+        int r;
+
+        *found = false;
+        r = profile_places_load(places, "type-readout.yaml", &file, &near, failure);
+        if (r == -ENOENT)
+                return 0;
+        if (r >= 0)
+                r = type_readout_parse(file, ret, failure);
+        if (r >= 0)
+                *found = true;
+
+        return failure_note(failure, r);
+}
+
+/* Every type that leads to the profile must be one that a card can be found to have. *leads: there is one. */
+static int check_types(const ProfilePlaces *places, const YamlFile *correlation, bool *leads,
+                       Failure *failure) {
+        _cleanup_(type_readout_done) TypeReadout readout = {};
+        YamlNode root = yaml_file_root(correlation);
+        bool found;
+        int r;
+
+        r = yaml_expect(root, YAML_MAPPING, "a mapping from card types to card profiles", failure);
+        if (r >= 0)
+                r = load_readout(places, &readout, &found, failure);
+
+        for (size_t i = 0; r >= 0 && i < yaml_count(root); i++) {
+                const char *profile = yaml_text(yaml_value(root, i));
+
+                if (!profile || !streq(profile, places->name))
+                        continue;
+
+                *leads = true;
+                if (found && !is_given(&readout, yaml_text(yaml_key(root, i))))
+                        r = failure_note(
+                                failure,
+                                yaml_complain(yaml_key(root, i), failure,
+                                              "expected a card type that the type readout can give"));
+        }
+
+        return r;
+}
+
+/* `installed`: that no type leads to it is a mistake. */
+static int check_leads(const ProfilePlaces *places, const char *path, Mistakes *remarks, Failure *failure) {
+        _cleanup_(yaml_file_freep) YamlFile *correlation = NULL;
+        _cleanup_failure_ Failure remark = { .mistakes = remarks };
+        bool near = false, leads = false, installed;
+        int r;
+
+        r = profile_places_load(places, "correlation.yaml", &correlation, &near, failure);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        installed = (near && correlation) || is_same_directory(places->own, places->config_cards) ||
+                    is_same_directory(places->own, places->data_cards);
+        r = correlation ? check_types(places, correlation, &leads, failure) : 0;
+        if (r < 0 || leads)
+                return r;
+
+        if (installed)
+                return place_complain((Place){ path, 1, 1 }, failure,
+                                      "expected a card type in correlation.yaml that leads here: no card is "
+                                      "ever identified by this profile");
+
+        return failure_note(&remark, place_complain((Place){ path, 1, 1 }, &remark,
+                                                    "no card type leads here yet: when it is installed, "
+                                                    "correlation.yaml and type-readout.yaml must"));
+}
+
+static int explain(const Profile *profile, char **ret) {
+        size_t size;
+        FILE *stream = open_memstream(ret, &size);
+
+        if (!stream)
+                return -ENOMEM;
+
+        profile_explain(profile, stream);
+        return fclose(stream) == 0 ? 0 : -ENOMEM;
+}
+
+static int check(const ProfilePlaces *places, const char *path, ProfileReport *report, Failure *failure) {
+        _cleanup_(profile_freep) Profile *profile = NULL;
+        int r;
+
+        r = failure_note(failure, profile_places_profile(places, &profile, failure));
+        if (r >= 0 && profile)
+                r = failure_note(failure, profile_prove(profile, failure));
+        if (r >= 0 && profile)
+                r = failure_note(failure, check_leads(places, path, &report->remarks, failure));
+        if (r < 0)
+                return r;
+
+        mistakes_sort(&report->mistakes);
+        return report->mistakes.count == 0 && profile ? explain(profile, &report->explanation) : 0;
+}
+
+int profile_check(const char *path, const char *config_directory, const char *data_directory,
+                  ProfileReport *ret, Failure *failure) {
+        _cleanup_profile_report_ ProfileReport report = {};
+        _cleanup_failure_ Failure why = { .mistakes = &report.mistakes };
+        _cleanup_profile_places_ ProfilePlaces places = {};
+        int r;
+
+        r = profile_places(path, config_directory, data_directory, &places, &why);
+        if (r >= 0)
+                r = check(&places, path, &report, &why);
+        r = failure_note(&why, r);
+        if (r < 0)
+                return failure_no_memory(failure);
+
+        *ret = report;
+        report = (ProfileReport){};
         return 0;
 }

@@ -5,6 +5,7 @@
  * fails on a written card is prove-blank.c's. */
 #include "card/profile-prove.h"
 
+#include "base/mistakes.h"
 #include "card/verb-globalplatform.h"
 
 /* A text that the field takes: nothing but the digit 1, and the check digit where there is one. */
@@ -61,7 +62,10 @@ static int sample_record(const Profile *profile, bool longest, char **id, json_t
 }
 
 int prove_encoding(const Profile *profile, bool longest, Plan **ret, Failure *failure) {
-        _cleanup_failure_ Failure why = {};
+        const char *record = longest ? " (with the longest record that the fields allow)"
+                                     : " (with the shortest record that the fields allow)";
+        _cleanup_failure_ Failure why = { .mistakes = failure ? failure->mistakes : NULL };
+        size_t noted = failure_noted(failure);
         _cleanup_free_ char *id = NULL;
         json_t *fields = NULL;
         int r;
@@ -74,13 +78,14 @@ int prove_encoding(const Profile *profile, bool longest, Plan **ret, Failure *fa
                         &(ValueContext){ .profile = profile, .id = id, .fields = fields, .proving = true },
                         ret, &why);
         json_decref(fields);
+        if (why.mistakes && mistakes_append(why.mistakes, noted, record) < 0)
+                return failure_no_memory(failure);
         if (r >= 0)
                 return 0;
         if (why.kind == FAILURE_NO_MEMORY)
                 return failure_no_memory(failure);
 
-        return failure_set(failure, FAILURE_PROFILE_INVALID, "%s (with the %s record that the fields allow)",
-                           failure_message(&why), longest ? "longest" : "shortest");
+        return failure_set(failure, FAILURE_PROFILE_INVALID, "%s%s", failure_message(&why), record);
 }
 
 typedef struct Marks {
@@ -118,13 +123,22 @@ static int prove_fields_written(const Profile *profile, Failure *failure) {
         for (size_t i = 0; i < profile->unwritten_count; i++)
                 mark_field(profile->unwritten[i], &marks);
 
-        for (size_t i = 0; i < profile->field_count; i++)
-                if (!marks.marked[i])
-                        return place_complain(
-                                profile->fields[i].place, failure,
-                                "expected the field \"%s\" to be written in `issue:`, or named in "
-                                "`unwritten:`",
-                                profile->fields[i].name);
+        for (size_t i = 0; i < profile->field_count; i++) {
+                const Field *field = &profile->fields[i];
+                int r;
+
+                if (marks.marked[i] || field->mentioned)
+                        continue;
+
+                r = failure_note(
+                        failure,
+                        place_complain(field->place, failure,
+                                       "expected the field \"%s\" to be written in `issue:`, or named in "
+                                       "`unwritten:`",
+                                       field->name));
+                if (r < 0)
+                        return r;
+        }
 
         return 0;
 }
@@ -172,15 +186,9 @@ typedef struct StageWalk {
         bool made; /* the current file was made by a step before */
 } StageWalk;
 
-static int prove_step(const Step *step, void *userdata, Failure *failure) {
-        StageWalk *walk = userdata;
+/* What cannot be undone, and what works on a file just made. */
+static int prove_order(const StageWalk *walk, const Step *step, Failure *failure) {
         unsigned flags = step->verb->flags;
-        int r;
-
-        if (step_kind(step) == VERB_SELECT)
-                walk->made = false;
-        if (step_kind(step) != VERB_WRITE)
-                return 0;
 
         if ((flags & VERB_IRREVERSIBLE) && !walk->last)
                 return place_complain(step->place, failure,
@@ -191,9 +199,24 @@ static int prove_step(const Step *step, void *userdata, Failure *failure) {
                                       "interruption the file is not made again, and so not selected",
                                       step->verb->name);
 
-        walk->made = walk->made || (flags & VERB_MAKES_CURRENT);
-        r = prove_done_if(step, failure);
-        return r < 0 ? r : prove_read_back(walk->profile, step, failure);
+        return 0;
+}
+
+static int prove_step(const Step *step, void *userdata, Failure *failure) {
+        StageWalk *walk = userdata;
+        int r;
+
+        if (step_kind(step) == VERB_SELECT)
+                walk->made = false;
+        if (step_kind(step) != VERB_WRITE)
+                return 0;
+
+        r = failure_note(failure, prove_order(walk, step, failure));
+        walk->made = walk->made || (step->verb->flags & VERB_MAKES_CURRENT);
+        if (r >= 0)
+                r = failure_note(failure, prove_done_if(step, failure));
+
+        return r < 0 ? r : failure_note(failure, prove_read_back(walk->profile, step, failure));
 }
 
 static int prove_stage(const Profile *profile, const Stage *stage, Failure *failure) {
@@ -203,6 +226,8 @@ static int prove_stage(const Profile *profile, const Stage *stage, Failure *fail
 }
 
 static int prove_created(const Plan *plan, Failure *failure) {
+        int r = 0;
+
         for (size_t s = 0; s < plan->stage_count; s++)
                 for (size_t i = 0; i < plan->stages[s].write.count; i++) {
                         const Call *call = &plan->stages[s].write.calls[i];
@@ -210,10 +235,13 @@ static int prove_created(const Plan *plan, Failure *failure) {
 
                         if (call->step->verb->run == verb_create_file && call->done_if_count == 0 &&
                             created_file(call, &id) < 0)
-                                return place_complain(
-                                        call->step->place, failure,
-                                        "expected the template 62 with a file identifier (tag 83) in "
-                                        "it, or `done-if`");
+                                r = failure_note(
+                                        failure,
+                                        place_complain(call->step->place, failure,
+                                                       "expected the template 62 with a file identifier "
+                                                       "(tag 83) in it, or `done-if`"));
+                        if (r < 0)
+                                return r;
                 }
 
         return 0;
@@ -225,7 +253,7 @@ static int has_kept(const Step *step, void *userdata, Failure *failure _unused_)
 
 static int prove_kept(const Profile *profile, const StepList *list, Keep keep, const char *name,
                       Failure *failure) {
-        if (steps_visit(list, has_kept, &keep, failure) == 1)
+        if (list->broken || steps_visit(list, has_kept, &keep, failure) == 1)
                 return 0;
 
         return place_complain((Place){ yaml_file_name(profile->files[0]), 1, 1 }, failure,
@@ -236,8 +264,8 @@ static int prove_kept(const Profile *profile, const StepList *list, Keep keep, c
 /* The lists that no plan holds can be encoded too. */
 static int prove_list(const Profile *profile, const StepList *list, Failure *failure) {
         ValueContext context = { .profile = profile, .proving = true };
+        _cleanup_failure_ Failure why = { .mistakes = failure ? failure->mistakes : NULL };
         _cleanup_(calls_done) CallList calls = {};
-        _cleanup_failure_ Failure why = {};
         int r;
 
         r = calls_encode(list, &context, &calls, &why);
@@ -249,48 +277,76 @@ static int prove_list(const Profile *profile, const StepList *list, Failure *fai
                        : failure_set(failure, FAILURE_PROFILE_INVALID, "%s", failure_message(&why));
 }
 
-static int prove_issue(const Profile *profile, Failure *failure) {
+static bool issue_is_broken(const Profile *profile) {
+        for (size_t i = 0; i < profile->stage_count; i++)
+                if (profile->stages[i].open.broken || profile->stages[i].write.broken)
+                        return true;
+
+        return false;
+}
+
+static bool fields_are_broken(const Profile *profile) {
+        for (size_t i = 0; i < profile->field_count; i++)
+                if (profile->fields[i].broken)
+                        return true;
+
+        return false;
+}
+
+/* What only a record that is encoded can show. What was left out for its mistakes proves nothing about `blank:`. */
+static int prove_plans(const Profile *profile, Failure *failure) {
         _cleanup_(plan_freep) Plan *longest = NULL, *shortest = NULL;
+        size_t noted = failure_noted(failure);
+        bool complete;
+        int r;
+
+        r = prove_encoding(profile, true, &longest, failure);
+        if (r >= 0)
+                r = prove_encoding(profile, false, &shortest, failure);
+        if (r < 0)
+                return r;
+
+        complete = failure_noted(failure) == noted && !issue_is_broken(profile) && !profile->blank.broken;
+        r = failure_note(failure, prove_secrets(longest, failure));
+        if (r >= 0)
+                r = failure_note(failure, prove_secrets(shortest, failure));
+        if (r >= 0)
+                r = failure_note(failure, prove_desfire(longest, failure));
+        if (r >= 0)
+                r = failure_note(failure, prove_created(longest, failure));
+        if (r >= 0 && complete)
+                r = failure_note(failure, prove_blank(profile, shortest, failure));
+
+        return r;
+}
+
+static int prove_issue(const Profile *profile, Failure *failure) {
         int r = 0;
 
         for (size_t i = 0; r >= 0 && i < profile->stage_count; i++)
                 r = prove_stage(profile, &profile->stages[i], failure);
         if (r >= 0)
                 r = prove_fields_written(profile, failure);
-        if (r >= 0)
-                r = prove_encoding(profile, true, &longest, failure);
-        if (r >= 0)
-                r = prove_encoding(profile, false, &shortest, failure);
-        if (r >= 0)
-                r = prove_secrets(longest, failure);
-        if (r >= 0)
-                r = prove_secrets(shortest, failure);
-        if (r >= 0)
-                r = prove_desfire(longest, failure);
-        if (r >= 0)
-                r = prove_created(longest, failure);
-        if (r >= 0)
-                r = prove_blank(profile, shortest, failure);
+        if (r >= 0 && !fields_are_broken(profile))
+                r = failure_note(failure, prove_plans(profile, failure));
 
         return r;
 }
 
 int profile_prove(const Profile *profile, Failure *failure) {
+        const StepList *const lists[] = { &profile->serial, &profile->identify, &profile->blank };
         int r;
 
-        r = prove_kept(profile, &profile->identify, KEEP_ID, "identify", failure);
+        r = failure_note(failure, prove_kept(profile, &profile->identify, KEEP_ID, "identify", failure));
         if (r >= 0 && profile->serial.count > 0)
-                r = prove_kept(profile, &profile->serial, KEEP_SERIAL, "serial", failure);
+                r = failure_note(failure,
+                                 prove_kept(profile, &profile->serial, KEEP_SERIAL, "serial", failure));
+        for (size_t i = 0; r >= 0 && i < ELEMENTS(lists); i++)
+                r = failure_note(failure, prove_list(profile, lists[i], failure));
         if (r >= 0)
-                r = prove_list(profile, &profile->serial, failure);
+                r = failure_note(failure, prove_clear(profile, failure));
         if (r >= 0)
-                r = prove_list(profile, &profile->identify, failure);
-        if (r >= 0)
-                r = prove_list(profile, &profile->blank, failure);
-        if (r >= 0)
-                r = prove_clear(profile, failure);
-        if (r >= 0)
-                r = prove_channels(profile, failure);
+                r = failure_note(failure, prove_channels(profile, failure));
         if (r < 0)
                 return r;
 

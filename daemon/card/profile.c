@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/mistakes.h"
+
 static const char *const profile_keys[] = { "description", "extends",  "transport", "fields",
                                             "unwritten",   "identify", "serial",    "blank",
                                             "issue",       "verify",   "discard",   NULL };
@@ -197,11 +199,15 @@ static int parse_unwritten(YamlNode node, Profile *profile, Failure *failure) {
                 const char *name = yaml_text(yaml_item(node, i));
                 const Field *field = name ? profile_field(profile, name) : NULL;
 
-                if (!field)
-                        return yaml_complain(yaml_item(node, i), failure,
-                                             "expected the name of one of the profile's fields");
+                if (field) {
+                        profile->unwritten[profile->unwritten_count++] = field;
+                        continue;
+                }
 
-                profile->unwritten[profile->unwritten_count++] = field;
+                r = failure_note(failure, yaml_complain(yaml_item(node, i), failure,
+                                                        "expected the name of one of the profile's fields"));
+                if (r < 0)
+                        return r;
         }
 
         return 0;
@@ -233,7 +239,7 @@ static int parse_stage(YamlNode node, Profile *profile, Stage *stage, Failure *f
         if (r < 0)
                 return r;
 
-        if (stage->write.count == 0)
+        if (stage->write.count == 0 && !stage->write.broken)
                 return yaml_complain(node, failure, "expected `write:` with at least one step in the stage");
 
         return 0;
@@ -257,8 +263,8 @@ static int parse_issue(YamlNode node, Profile *profile, Failure *failure) {
                 return failure_no_memory(failure);
 
         for (size_t i = 0; i < yaml_count(node); i++) {
-                r = parse_stage(yaml_item(node, i), profile, &profile->stages[profile->stage_count++],
-                                failure);
+                r = failure_note(failure, parse_stage(yaml_item(node, i), profile,
+                                                      &profile->stages[profile->stage_count++], failure));
                 if (r < 0)
                         return r;
         }
@@ -299,9 +305,9 @@ static int parse_sections(Profile *profile, Failure *failure) {
         };
         int r;
 
-        r = parse_description(section(profile, "description"), profile, failure);
+        r = failure_note(failure, parse_description(section(profile, "description"), profile, failure));
         if (r >= 0)
-                r = parse_transport(section(profile, "transport"), profile, failure);
+                r = failure_note(failure, parse_transport(section(profile, "transport"), profile, failure));
         if (r < 0)
                 return r;
 
@@ -309,18 +315,19 @@ static int parse_sections(Profile *profile, Failure *failure) {
                 return yaml_complain(yaml_file_root(profile->files[0]), failure,
                                      "expected `fields:` in the profile");
 
-        r = fields_parse(section(profile, "fields"), profile, failure);
+        r = failure_note(failure, fields_parse(section(profile, "fields"), profile, failure));
         if (r >= 0)
-                r = parse_unwritten(section(profile, "unwritten"), profile, failure);
+                r = failure_note(failure, parse_unwritten(section(profile, "unwritten"), profile, failure));
         for (size_t i = 0; r >= 0 && i < ELEMENTS(lists); i++)
-                r = steps_parse(section(profile, lists[i].name),
-                                &(StepRules){ .profile = profile,
-                                              .record = lists[i].record,
-                                              .kinds = lists[i].kinds,
-                                              .keep = lists[i].keep },
-                                (StepList *) ((char *) profile + lists[i].offset), failure);
+                r = failure_note(failure,
+                                 steps_parse(section(profile, lists[i].name),
+                                             &(StepRules){ .profile = profile,
+                                                           .record = lists[i].record,
+                                                           .kinds = lists[i].kinds,
+                                                           .keep = lists[i].keep },
+                                             (StepList *) ((char *) profile + lists[i].offset), failure));
         if (r >= 0)
-                r = parse_issue(section(profile, "issue"), profile, failure);
+                r = failure_note(failure, parse_issue(section(profile, "issue"), profile, failure));
         if (r >= 0) {
                 note_abilities(profile);
                 profile_note_needs(profile);

@@ -35,6 +35,8 @@ typedef struct Field {
         size_t most;
         bool luhn;          /* its last digit is the check digit of the others */
         char *default_text; /* NULL without one */
+        bool broken;        /* it has a mistake that was noted: nothing but its name is right */
+        bool mentioned;     /* by a step that has a mistake, and was left out */
 } Field;
 
 /* What `to:` keeps, and in which lists it may stand. */
@@ -129,6 +131,8 @@ struct Profile {
         size_t stage_count;
         const char *abilities[7];
 };
+
+/* Where mistakes are collected (failure_note()), steps that have one are left out of their lists. */
 
 /* Loads NAME.yaml from the first of the NULL-terminated directories that has it, and what it extends
  * likewise. PROFILE_INVALID. The caller owns it; it is not proven yet. */

@@ -3,6 +3,8 @@
  * that it can be resumed at, and on the way there everything presented must be what the changes before have left. */
 #include "card/profile-prove.h"
 
+#include "base/mistakes.h"
+
 /* Where in the plan: the write number `step` of the stage, before it is sent. */
 typedef struct Spot {
         const Plan *plan;
@@ -113,7 +115,7 @@ int prove_secrets(const Plan *plan, Failure *failure) {
                         if (!call_writes(&plan->stages[s].write.calls[i]))
                                 continue;
 
-                        r = prove_way(plan, s, i, failure);
+                        r = failure_note(failure, prove_way(plan, s, i, failure));
                         if (r < 0)
                                 return r;
                 }

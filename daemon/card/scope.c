@@ -27,7 +27,9 @@ bool scope_reads(const Scope *scope, const char *name) {
                 if (streq(profile->kept[i].name, name))
                         return profile->kept[i].in_serial || !scope->record;
 
-        return false;
+        /* A step that was left out may have kept it. */
+        return profile && (profile->serial.broken ||
+                           (!scope->record && (profile->identify.broken || profile->blank.broken)));
 }
 
 int scope_read_name(YamlNode node, const Scope *scope, const char **ret, const ScopeTurn **turn,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Steps as they are written: one verb with its arguments, or a repeat. What all verbs share is step-common.c's; how
  * steps become commands is call.c's. */
+#include "base/mistakes.h"
 #include "base/tlv.h"
 #include "card/profile.h"
 
@@ -163,7 +164,8 @@ static int parse_argument(const StepRules *rules, const ArgumentRule *rule, Yaml
 
 static int parse_arguments(const StepRules *rules, YamlNode node, Step *step, Failure *failure) {
         const char *keys[VERB_ARGUMENTS_MAX + STEP_COMMON_KEYS + 1] = {};
-        size_t count = 0;
+        size_t count = 0, noted = failure_noted(failure);
+        bool misspelled;
         int r;
 
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
@@ -176,6 +178,7 @@ static int parse_arguments(const StepRules *rules, YamlNode node, Step *step, Fa
         if (r < 0)
                 return r;
 
+        misspelled = failure_noted(failure) > noted;
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++) {
                 const ArgumentRule *rule = &step->verb->arguments[i];
                 YamlNode given = rule->name ? yaml_find(node, rule->name) : (YamlNode){};
@@ -183,18 +186,19 @@ static int parse_arguments(const StepRules *rules, YamlNode node, Step *step, Fa
                 if (rule->name && rule->type == ARGUMENT_BOOLEAN)
                         step->arguments[i].number = rule->minimum;
 
-                if (rule->name && rule->required && !yaml_present(given))
-                        return yaml_complain(node, failure, "expected `%s` among the arguments of %s",
-                                             rule->name, step->verb->name);
-                if (!yaml_present(given))
+                if (!yaml_present(given) && (!rule->name || !rule->required || misspelled))
                         continue;
 
-                r = parse_argument(rules, rule, given, &step->arguments[i], failure);
+                r = yaml_present(given)
+                            ? parse_argument(rules, rule, given, &step->arguments[i], failure)
+                            : yaml_complain(node, failure, "expected `%s` among the arguments of %s",
+                                            rule->name, step->verb->name);
+                r = failure_note(failure, r);
                 if (r < 0)
                         return r;
         }
 
-        return step->verb->check ? step->verb->check(step, failure) : 0;
+        return step->verb->check && failure_noted(failure) == noted ? step->verb->check(step, failure) : 0;
 }
 
 /* {for: NAME, from: N, to: N, steps: ...} counts; {for: NAME, each: {field: LIST}, steps: ...} takes a list's items. */
@@ -261,7 +265,7 @@ static int parse_repeat(YamlNode node, const StepRules *rules, Step *step, Failu
                 return failure_no_memory(failure);
 
         r = steps_parse(yaml_find(node, "steps"), &inner, &repeat->steps, failure);
-        if (r >= 0 && repeat->steps.count == 0)
+        if (r >= 0 && repeat->steps.count == 0 && !repeat->steps.broken)
                 return yaml_complain(node, failure, "expected `steps` in the repeat");
 
         return r;
@@ -323,6 +327,40 @@ static int parse_step(const StepRules *rules, YamlNode node, Step *step, Failure
         return 0;
 }
 
+/* A step that is left out would have written its fields. */
+static void mention_fields(const StepRules *rules, YamlNode node) {
+        const char *name = yaml_text(yaml_find(node, "field"));
+
+        for (size_t i = 0; name && rules->profile && i < rules->profile->field_count; i++)
+                if (streq(rules->profile->fields[i].name, name))
+                        rules->profile->fields[i].mentioned = true;
+
+        for (size_t i = 0; i < yaml_count(node); i++)
+                mention_fields(rules,
+                               yaml_kind(node) == YAML_MAPPING ? yaml_value(node, i) : yaml_item(node, i));
+}
+
+/* One more step; where mistakes are collected, one that has any is left out. A repeat stays with what is right in it. */
+static int add_step(const StepRules *rules, YamlNode node, StepList *list, Failure *failure) {
+        Step *step = &list->steps[list->count];
+        size_t noted = failure_noted(failure);
+        bool broken;
+        int r;
+
+        r = parse_step(rules, node, step, failure);
+        broken = r < 0 || failure_noted(failure) > noted;
+        list->broken = list->broken || broken;
+        if (!broken || (r >= 0 && step->repeat)) {
+                list->count++;
+                return 0;
+        }
+
+        mention_fields(rules, node);
+        step_done(step);
+        *step = (Step){};
+        return failure_note(failure, r);
+}
+
 int steps_parse(YamlNode node, const StepRules *rules, StepList *ret, Failure *failure) {
         int r;
 
@@ -341,7 +379,7 @@ int steps_parse(YamlNode node, const StepRules *rules, StepList *ret, Failure *f
                 return failure_no_memory(failure);
 
         for (size_t i = 0; i < yaml_count(node); i++) {
-                r = parse_step(rules, yaml_item(node, i), &ret->steps[ret->count++], failure);
+                r = add_step(rules, yaml_item(node, i), ret, failure);
                 if (r < 0)
                         return r;
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The forms of values that are mappings: one table, each row with its own keys. */
+#include "base/mistakes.h"
 #include "base/tlv.h"
 #include "card/profile.h"
 
@@ -169,7 +170,7 @@ static int parse_texts(YamlNode texts, const Scope *scope, Value *value, Failure
                 return yaml_complain(texts, failure, "expected at most %d texts", VALUE_ITEMS_MAX);
 
         for (size_t i = 0; i < yaml_count(texts); i++) {
-                r = parse_text_item(yaml_item(texts, i), scope, value, failure);
+                r = failure_note(failure, parse_text_item(yaml_item(texts, i), scope, value, failure));
                 if (r < 0)
                         return r;
         }

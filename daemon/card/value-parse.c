@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Values as they are written in a profile: constants, lists, and mappings whose forms are value-form.c's. What they
  * become is value.c's. */
+#include "base/mistakes.h"
 #include "card/profile.h"
 
 Value *value_free(Value *value) {
@@ -74,11 +75,11 @@ static int parse_list(YamlNode node, const Scope *scope, Value **ret, Failure *f
         for (size_t i = 0; i < yaml_count(node); i++) {
                 _cleanup_(value_freep) Value *item = NULL;
 
-                r = value_parse(yaml_item(node, i), scope, &item, failure);
+                r = failure_note(failure, value_parse(yaml_item(node, i), scope, &item, failure));
                 if (r < 0)
                         return r;
 
-                if (value_add_item(list, item) < 0)
+                if (item && value_add_item(list, item) < 0)
                         return failure_no_memory(failure);
 
                 TAKE_PTR(item);

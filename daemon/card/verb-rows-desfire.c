@@ -22,7 +22,8 @@ const Verb verb_rows_desfire[] = {
           .flags = VERB_CONTACTLESS,
           .written = -1,
           .run = verb_desfire_get_version,
-          .explanation = "tells its hardware, its software, its UID (bytes 14 to 20) and its making" },
+          .explanation = "tells its hardware, its software, its UID (bytes 14 to 20) and its making",
+          .example = "- desfire-get-version: {take: {from: 14, length: 7}}" },
         { .name = "desfire-select",
           .kind = VERB_SELECT,
           .flags = VERB_CONTACTLESS,
@@ -30,7 +31,8 @@ const Verb verb_rows_desfire[] = {
           .arguments = { APPLICATION },
           .run = verb_desfire_select,
           .sees = sees_desfire_application,
-          .explanation = "selects an application (000000: itself) and ends the session" },
+          .explanation = "selects an application (000000: itself) and ends the session",
+          .example = "- desfire-select: {application: F48120, accept: [\"91A0\"]}" },
         { .name = "desfire-authenticate",
           .kind = VERB_SELECT, /* no try is counted, and nothing is written: it may be done to read */
           .flags = VERB_CONTACTLESS,
@@ -45,20 +47,24 @@ const Verb verb_rows_desfire[] = {
           .secret = &desfire_secret,
           .explanation =
                   "opens a session of an application by one of its keys, which each side proves to know "
-                  "without showing it" },
+                  "without showing it",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: \"00000000000000000000000000000000\"}" },
         { .name = "desfire-key-version",
           .kind = VERB_READ,
           .flags = VERB_CONTACTLESS,
           .written = -1,
           .arguments = { NUMBER("key-number", true, 0, KEYS_MAX - 1) },
           .run = verb_desfire_key_version,
-          .explanation = "tells the version of a key of the selected application" },
+          .explanation = "tells the version of a key of the selected application",
+          .example = "- desfire-key-version: {key-number: 0, expect: \"01\"}" },
         { .name = "desfire-key-settings",
           .kind = VERB_READ,
           .flags = VERB_CONTACTLESS,
           .written = -1,
           .run = verb_desfire_key_settings,
-          .explanation = "tells the key settings of the selected application, and how many keys it has" },
+          .explanation = "tells the key settings of the selected application, and how many keys it has",
+          .example = "- desfire-key-settings: {expect: \"0B83\"}" },
         { .name = "desfire-change-key",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS,
@@ -73,7 +79,10 @@ const Verb verb_rows_desfire[] = {
           .check = check_desfire_change_key,
           .done = done_desfire_change_key,
           .secret = &desfire_secret,
-          .explanation = "takes a new AES key, enciphered; `old` for another key than the session's own" },
+          .explanation = "takes a new AES key, enciphered; `old` for another key than the session's own",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: {key: transport}}\n"
+                  "- desfire-change-key: {application: F48120, key-number: 1, version: 1, old: \"00000000000000000000000000000000\", new: {field: access-key}}" },
         { .name = "desfire-change-key-settings",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_IRREVERSIBLE,
@@ -83,7 +92,10 @@ const Verb verb_rows_desfire[] = {
           .check = check_desfire_change_key_settings,
           .read_back = back_desfire_key_settings,
           .done = done_desfire_key_settings,
-          .explanation = "takes other key settings for the session's application" },
+          .explanation = "takes other key settings for the session's application",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: {key: transport}}\n"
+                  "- desfire-change-key-settings: {settings: \"0B\"}" },
         { .name = "desfire-create-application",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS,
@@ -92,20 +104,26 @@ const Verb verb_rows_desfire[] = {
           .run = verb_desfire_create_application,
           .check = check_desfire_create_application,
           .done = done_desfire_create_application,
-          .explanation = "makes an application with AES keys, all 00" },
+          .explanation = "makes an application with AES keys, all 00",
+          .example = "- desfire-select: {application: \"000000\"}\n"
+                     "- desfire-create-application: {application: F48120, settings: \"0B\", keys: 3}" },
         { .name = "desfire-delete-application",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_IRREVERSIBLE,
           .written = -1,
           .arguments = { APPLICATION },
           .run = verb_desfire_delete_application,
-          .explanation = "removes an application and its files, for good" },
+          .explanation = "removes an application and its files, for good",
+          .example = "- desfire-select: {application: \"000000\"}\n"
+                     "- desfire-delete-application: {application: F48120}\n"
+                     "  done-if: [{desfire-select: {application: F48120, accept: [\"91A0\"]}}]" },
         { .name = "desfire-format",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE | VERB_IRREVERSIBLE,
           .written = -1,
           .run = verb_desfire_format,
-          .explanation = "removes all its applications, for good; only in `discard`" },
+          .explanation = "removes all its applications, for good; only in `discard`",
+          .example = "- desfire-format: {}" },
         { .name = "desfire-create-file",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS,
@@ -120,14 +138,18 @@ const Verb verb_rows_desfire[] = {
           .done = done_desfire_create_file,
           .explanation =
                   "makes a file; `access`: the keys to read, write, do both, and change these rights (E: "
-                  "none is needed, F: never)" },
+                  "none is needed, F: never)",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: {key: transport}}\n"
+                  "- desfire-create-file: {file: 1, type: standard, communication: full, access: \"1000\", size: 48}" },
         { .name = "desfire-file-settings",
           .kind = VERB_READ,
           .flags = VERB_CONTACTLESS,
           .written = -1,
           .arguments = { [FILE_NUMBER] = NUMBER("file", true, 0, FILES_MAX - 1) },
           .run = verb_desfire_file_settings,
-          .explanation = "tells a file's settings" },
+          .explanation = "tells a file's settings",
+          .example = "- desfire-file-settings: {file: 1}" },
         { .name = "desfire-change-file-settings",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_IRREVERSIBLE,
@@ -138,7 +160,10 @@ const Verb verb_rows_desfire[] = {
           .run = verb_desfire_change_file_settings,
           .read_back = back_desfire_file_settings,
           .done = done_desfire_file_settings,
-          .explanation = "takes other access rights for a file" },
+          .explanation = "takes other access rights for a file",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: {key: transport}}\n"
+                  "- desfire-change-file-settings: {file: 1, communication: full, access: \"1F00\"}" },
         { .name = "desfire-read",
           .kind = VERB_READ,
           .flags = VERB_CONTACTLESS,
@@ -149,7 +174,8 @@ const Verb verb_rows_desfire[] = {
                          [FILE_LENGTH] = NUMBER("length", true, 1, FILE_MAX) },
           .run = verb_desfire_read,
           .sees = sees_desfire_file,
-          .explanation = "tells bytes of a file" },
+          .explanation = "tells bytes of a file",
+          .example = "- desfire-read: {file: 1, communication: full, offset: 8, length: 32}" },
         { .name = "desfire-write",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE,
@@ -161,12 +187,19 @@ const Verb verb_rows_desfire[] = {
           .run = verb_desfire_write,
           .enciphers = desfire_write_hides,
           .read_back = back_desfire_write,
-          .explanation = "stores bytes in a file; a backup file takes them at the next desfire-commit" },
+          .explanation = "stores bytes in a file; a backup file takes them at the next desfire-commit",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: {key: transport}}\n"
+                  "- desfire-write: {file: 1, communication: full, offset: 8, data: {field: holder, length: 32, pad: \"20\"}}" },
         { .name = "desfire-commit",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE,
           .written = -1,
           .run = verb_desfire_commit,
-          .explanation = "takes what was written to backup files, all of it at once" },
+          .explanation = "takes what was written to backup files, all of it at once",
+          .example =
+                  "- desfire-authenticate: {application: F48120, key-number: 0, protocol: ev2, key: {key: transport}}\n"
+                  "- desfire-write: {file: 1, communication: full, data: {field: holder, length: 32, pad: \"20\"}}\n"
+                  "- desfire-commit: {}" },
         {},
 };

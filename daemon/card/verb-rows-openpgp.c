@@ -17,7 +17,10 @@ const Verb verb_rows_openpgp[] = {
           .check_call = check_openpgp_import_key,
           .read_back = back_openpgp_import_key,
           .secret = &openpgp_key_secret,
-          .explanation = "takes a private key (PKCS #8), with the algorithm attributes for its slot" },
+          .explanation = "takes a private key (PKCS #8), with the algorithm attributes for its slot",
+          .details = "`key` is PKCS #8 in DER, `attributes` the slot's algorithm attributes",
+          .example =
+                  "- openpgp-import-key: {slot: signature, attributes: \"162B06010401DA470F01\", key: {field: image}}" },
         { .name = "openpgp-set-reset-code",
           .kind = VERB_WRITE,
           .flags = VERB_REPEATABLE,
@@ -27,6 +30,8 @@ const Verb verb_rows_openpgp[] = {
                          [OPENPGP_PIN] = SECRET("pin", true, ROLE_NONE) },
           .run = verb_openpgp_set_reset_code,
           .secret = &openpgp_code_secret,
-          .explanation = "takes the code that resets the holder's PIN" },
+          .explanation = "takes the code that resets the holder's PIN",
+          .details = "`pin` is the holder's PIN as it is in the end, with which the code is proven",
+          .example = "- openpgp-set-reset-code: {code: \"3132333435363738\", pin: {field: pin}}" },
         {},
 };

@@ -28,7 +28,10 @@ const Verb verb_rows_tag[] = {
                          [NTAG_THROUGH] = THROUGH },
           .run = verb_ntag_authenticate,
           .secret = &ntag_secret,
-          .explanation = "is presented its password (PWD_AUTH), and answers with the PACK" },
+          .explanation = "is presented its password (PWD_AUTH), and answers with the PACK",
+          .details = "`through` is how the reader passes commands on",
+          .example =
+                  "- ntag-authenticate: {password: {key: tag-password}, pack: {key: tag-pack}, through: transparent}" },
         { .name = "ntag-protect",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS,
@@ -46,7 +49,13 @@ const Verb verb_rows_tag[] = {
           .secret = &ntag_secret,
           .explanation =
                   "takes a password, which its pages from `from` on then need to be written (`reading`: or "
-                  "read); `tries`: so many wrong ones close them for good (0: any number)" },
+                  "read); `tries`: so many wrong ones close them for good (0: any number)",
+          .details = "pages from `from` on, also for `reading`; `tries` is how many wrong passwords a "
+                     "tag takes, 0 any number",
+          .example =
+                  "- ntag-protect:\n"
+                  "    {password: {key: tag-password}, pack: {key: tag-pack}, through: transparent, type: \"213\", from: 4, reading: false, tries: 0}\n"
+                  "  in-clear: true" },
         { .name = "ntag-lock",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE | VERB_IRREVERSIBLE,
@@ -57,7 +66,8 @@ const Verb verb_rows_tag[] = {
           .read_back = back_ntag_lock,
           .explanation =
                   "lets pages from 16 on never be written again (the dynamic lock bytes; lock-pages has those "
-                  "before)" },
+                  "before)",
+          .example = "- ntag-lock: {type: \"213\", bits: FF0F00}" },
         { .name = "felica-read",
           .kind = VERB_READ,
           .flags = VERB_CONTACTLESS,
@@ -71,7 +81,10 @@ const Verb verb_rows_tag[] = {
           .sees = sees_felica,
           .explanation =
                   "tells blocks of a service that needs no key; `idm`: the card's own number, as get-uid tells "
-                  "it" },
+                  "it",
+          .details = "`idm` is the card's own number, `service` its code",
+          .example =
+                  "- felica-read: {idm: \"0102030405060708\", service: 000B, block: 0, length: 16, through: transparent}" },
         { .name = "felica-write",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE,
@@ -84,7 +97,10 @@ const Verb verb_rows_tag[] = {
           .run = verb_felica_write,
           .check_call = check_felica_write,
           .read_back = back_felica_write,
-          .explanation = "stores blocks of a service that needs no key" },
+          .explanation = "stores blocks of a service that needs no key",
+          .example =
+                  "- felica-write:\n"
+                  "    {idm: \"0102030405060708\", service: \"0009\", block: 0, data: {field: holder, length: 32, pad: \"20\"}, through: transparent}" },
         { .name = "felica-lock",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE | VERB_IRREVERSIBLE,
@@ -96,7 +112,8 @@ const Verb verb_rows_tag[] = {
           .check = check_felica_lock,
           .read_back = back_felica_lock,
           .explanation =
-                  "lets blocks of a FeliCa Lite-S never be written again (a bit for each, block 0 first)" },
+                  "lets blocks of a FeliCa Lite-S never be written again (a bit for each, block 0 first)",
+          .example = "- felica-lock: {idm: \"0102030405060708\", blocks: FFFF, through: transparent}" },
         { .name = "lock-blocks",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE | VERB_IRREVERSIBLE,
@@ -107,6 +124,7 @@ const Verb verb_rows_tag[] = {
                          [LABEL_THROUGH] = THROUGH },
           .run = verb_lock_blocks,
           .explanation =
-                  "lets blocks of an ISO/IEC 15693 tag never be written again, and tells that they cannot" },
+                  "lets blocks of an ISO/IEC 15693 tag never be written again, and tells that they cannot",
+          .example = "- lock-blocks: {uid: \"E004010203040506\", block: 0, count: 4, through: transparent}" },
         {},
 };

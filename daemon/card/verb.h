@@ -13,6 +13,7 @@ typedef struct Step Step;
 typedef struct StepList {
         Step *steps;
         size_t count;
+        bool broken; /* a step was left out, since it has a mistake that was noted */
 } StepList;
 
 enum {
@@ -160,6 +161,12 @@ struct Verb {
         bool (*opens_cipher)(const Step *step);
         /* What it does, for `profile check`, after "The card ...". */
         const char *explanation;
+        /* For icreissue-profile(5), which is made from the rows. What its arguments mean, where that needs saying: after
+         * the explanation, without a full stop; NULL where it does not. */
+        const char *details;
+        /* Steps as they stand in a profile, with every argument in one of them. Of fields there are id, holder, number,
+         * image, pin and access-key (tests/unit/test-profile-manual.c). */
+        const char *example;
 };
 
 /* The row of that name, or NULL. */

@@ -211,15 +211,6 @@ int issuance_change(IssuanceFile *file, ChangeSet *set, const Record *before, co
         return r < 0 ? r : change_count(set, (after != NULL) - (before != NULL), failure);
 }
 
-int issuance_apply(IssuanceFile *file, const Record *before, const Record *after, size_t headroom,
-                   Failure *failure) {
-        _cleanup_change_set_ ChangeSet set = { .store = file->store };
-        int r;
-
-        r = issuance_change(file, &set, before, after, headroom, failure);
-        return r < 0 ? r : change_set_apply(&set, failure);
-}
-
 /* Entries of a type's fields that are of one ID. */
 typedef struct Leftovers {
         const char *id;

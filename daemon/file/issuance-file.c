@@ -39,7 +39,9 @@ struct RecordTask {
         Record *given;  /* put: the new one */
         bool has_flag, has_count, request, card_written;
         uint32_t count;
-        char *job, *reason, *serial, *station;
+        char *job, *reason, *serial, *station, *card_type;
+        json_t *fields; /* extract: those of card_type */
+        IssuanceMove move;
         uid_t uid;
         RecordDone done;
         void *userdata;
@@ -129,6 +131,9 @@ static void record_task_free(RecordTask *task) {
         free(task->reason);
         string_erase(task->serial);
         free(task->station);
+        free(task->card_type);
+        json_decref(task->fields);
+        issuance_move_done(&task->move);
         failure_done(&task->failure);
         free(task);
 }
@@ -154,7 +159,9 @@ static int record_task_fetch(RecordTask *task, const char *key, Failure *failure
         _cleanup_failure_ Failure damage = {};
         int r;
 
-        r = issuance_fetch(task->file, key, &task->before, &damage);
+        r = issuance_fetch_moved(task->file, key, &task->before, &damage);
+        if (r == -ENOENT && task->before && task->method->damaged_allowed)
+                r = 0; /* a pointer that leads nowhere */
         if (r == -ENOENT && !task->method->missing_allowed)
                 return failure_set(failure, FAILURE_NO_RECORD,
                                    "There is no record of type %s with this ID. Enrol it first.", task->type);
@@ -178,8 +185,9 @@ static int record_task_store(RecordTask *task, const char *key, int outcome, boo
                 record_free(TAKE_PTR(task->record));
 
         r = damaged ? issuance_apply_damaged(task->file, key, failure)
-                    : issuance_apply(task->file, task->before, task->record, task->method->headroom, failure);
-        if (r < 0 || (!damaged && !task->before == !task->record))
+                    : issuance_apply_move(task->file, task->before, task->record, &task->move,
+                                          task->method->headroom, failure);
+        if (r < 0)
                 return r;
 
         task->counted = issuance_read_count(task->file->store, &task->total, NULL) >= 0;
@@ -332,6 +340,11 @@ static int change_put(RecordTask *task, Failure *failure) {
         json_t *details;
         int r;
 
+        if (task->record && !streq(task->record->type, task->given->type))
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "This record has become one of card type %s. Put it with that type.",
+                                   task->record->type);
+
         details = actor_details(task->uid, task->station);
         if (!details)
                 return failure_no_memory(failure);
@@ -393,6 +406,7 @@ static int change_withdraw(RecordTask *task, Failure *failure) {
 static int reserve(RecordTask *task, Failure *failure) {
         Record *record = task->record;
         char at[RECORD_TIME_SIZE];
+        int r;
 
         if (record->count == UINT32_MAX)
                 return failure_set(failure, FAILURE_INVALID_ARGS, "The record's count cannot go any higher.");
@@ -405,7 +419,8 @@ static int reserve(RecordTask *task, Failure *failure) {
                 return failure_no_memory(failure);
 
         record->count++;
-        return OUTCOME_STORE;
+        r = issuance_move_reserve(task->file, record, task->card_type, task->fields, &task->move, failure);
+        return r < 0 ? r : OUTCOME_STORE;
 }
 
 static int change_extract(RecordTask *task, Failure *failure) {
@@ -443,9 +458,13 @@ static int change_confirm(RecordTask *task, Failure *failure) {
         Record *record = task->record;
         int r;
 
-        if (held_by(record, task->job))
+        if (held_by(record, task->job)) {
+                r = issuance_move_end(task->file, record, true, true, &task->move, failure);
+                if (r < 0)
+                        return r;
+
                 end_extraction(record);
-        else if (history_has(record, "issued", task->job))
+        } else if (history_has(record, "issued", task->job))
                 return OUTCOME_UNCHANGED;
         else if (!history_has(record, "abandoned", task->job))
                 return failure_set(
@@ -474,6 +493,10 @@ static int change_abandon(RecordTask *task, Failure *failure) {
 
         if (!record || !held_by(record, task->job))
                 return OUTCOME_UNCHANGED;
+
+        r = issuance_move_end(task->file, record, false, task->card_written, &task->move, failure);
+        if (r < 0)
+                return r;
 
         end_extraction(record);
         if (!task->card_written && record->count > 0)
@@ -544,12 +567,17 @@ int issuance_file_withdraw(IssuanceFile *file, const char *type, const char *id,
 }
 
 int issuance_file_extract(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
-                          bool request, const char *reason, const Actor *actor, RecordDone done,
-                          void *userdata) {
+                          bool request, const char *reason, const char *card_type, const json_t *fields,
+                          const Actor *actor, RecordDone done, void *userdata) {
         _cleanup_(record_task_freep) RecordTask *task = NULL;
 
         task = record_task_new(file, &method_extract, type, id, actor, done, userdata);
         if (!task || text_take(job_uuid, &task->job) < 0 || text_take(reason, &task->reason) < 0)
+                return -ENOMEM;
+
+        /* Copies: jansson's own counts are not atomic, and the store thread is another. */
+        if (card_type &&
+            (!(task->card_type = strdup(card_type)) || (fields && !(task->fields = json_deep_copy(fields)))))
                 return -ENOMEM;
 
         task->request = request;

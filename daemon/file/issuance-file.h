@@ -39,6 +39,9 @@ typedef struct Actor {
         const char *station; /* the station's name */
 } Actor;
 
+/* A record that was issued as a card of another type stands under that type, and under the old one is a pointer to it
+ * (Record.moved), which each method on one record follows: put alone wants the new type. */
+
 /* If a function here returns a negative errno (-ENOMEM), the callback is not called. Errors by callback: NO_RECORD,
  * RECORD_IN_USE (who has it, since when), STORE_FAILED, and those named below. */
 
@@ -65,10 +68,13 @@ int issuance_file_withdraw(IssuanceFile *file, const char *type, const char *id,
 /* Reserves the record for one job, counts it up by one and gives it: `record->count` is the new card's issuance
  * count. The same job UUID asking again while it holds the record gets the same answer. NOT_REQUESTED where the flag
  * says "issued"; RECORD_IN_USE where another job has it; JOB_FINISHED where this UUID's extraction has ended before
- * (history names it). With `request` a record whose flag says "issued" is first requested, in the same commit. */
+ * (history names it). With `request` a record whose flag says "issued" is first requested, in the same commit.
+ * card_type, unless it is NULL or the record's own: when it is confirmed the record moves to that type, with those of its
+ * fields that are named in `fields` (an array, borrowed); until then that type and ID lead to this record. INVALID_ARGS where
+ * another record stands there. */
 int issuance_file_extract(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
-                          bool request, const char *reason, const Actor *actor, RecordDone done,
-                          void *userdata);
+                          bool request, const char *reason, const char *card_type, const json_t *fields,
+                          const Actor *actor, RecordDone done, void *userdata);
 
 /* A card was verified: flag "issued", reservation ended, history "issued" with count, job, serial (hexadecimal). A
  * repetition with the same UUID is answered with success and changes nothing. */

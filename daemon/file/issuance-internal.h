@@ -143,12 +143,33 @@ void issuance_file_renewed(IssuanceFile *file, uint64_t records);
 /* -ENOENT, with no failure set, where there is none. */
 int issuance_fetch(IssuanceFile *file, const char *key, Record **ret, Failure *failure);
 
-/* Applies one change set: the record's text and what the index and ".records" say of it. before is what is there,
- * after what is to be; NULL where there is none, not both. */
-int issuance_apply(IssuanceFile *file, const Record *before, const Record *after, size_t headroom,
-                   Failure *failure);
+/* The same where a pointer is followed (issuance-move.c); one that leads nowhere is given with -ENOENT. */
+int issuance_fetch_moved(IssuanceFile *file, const char *key, Record **ret, Failure *failure);
 
-/* The same into a change set that has other changes too. After a failure the set must not be applied. */
+/* --- a record that becomes a card of another type (issuance-move.c): store thread --- */
+
+/* What a method changes beside the record itself: a record or a pointer under another type. */
+typedef struct IssuanceMove {
+        Record *before, *after; /* under the other type; NULL where there is none. Both NULL: nothing */
+        Record *pointer;        /* what stays where the record was; NULL: it does not move */
+} IssuanceMove;
+
+void issuance_move_done(IssuanceMove *move);
+
+/* The record has been reserved for a card of another type: notes it, and leads that type here. */
+int issuance_move_reserve(IssuanceFile *file, Record *record, const char *card_type, const json_t *fields,
+                          IssuanceMove *ret, Failure *failure);
+/* Before its reservation ends. confirmed: the record becomes one of that type. Else what leads here from there goes, unless
+ * there may be a card of that type. */
+int issuance_move_end(IssuanceFile *file, Record *record, bool confirmed, bool card_written,
+                      IssuanceMove *ret, Failure *failure);
+
+/* Applies the record's change and what goes with it as one. */
+int issuance_apply_move(IssuanceFile *file, const Record *before, const Record *after,
+                        const IssuanceMove *move, size_t headroom, Failure *failure);
+
+/* Puts a record's text, and what the index and ".records" say of it, into a change set. before is what is there, after what
+ * is to be; NULL where there is none, not both. After a failure the set must not be applied. */
 int issuance_change(IssuanceFile *file, ChangeSet *set, const Record *before, const Record *after,
                     size_t headroom, Failure *failure);
 

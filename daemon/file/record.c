@@ -31,6 +31,7 @@ static const Member record_members[] = {
         { "id", MEMBER_STRING, true },      { "flag", MEMBER_STRING, false },
         { "count", MEMBER_NUMBER, false },  { "fields", MEMBER_OBJECT, false },
         { "history", MEMBER_ARRAY, false }, { "extraction", MEMBER_OBJECT, false },
+        { "moved", MEMBER_STRING, false },
 };
 
 static const Member history_members[] = {
@@ -43,7 +44,7 @@ static const Member history_members[] = {
 static const Member extraction_members[] = {
         { "job", MEMBER_STRING, true },        { "at", MEMBER_TIME, true },
         { "card-type", MEMBER_STRING, false }, { "station", MEMBER_STRING, false },
-        { "by", MEMBER_NUMBER, false },
+        { "by", MEMBER_NUMBER, false },        { "fields", MEMBER_ARRAY, false },
 };
 
 void record_free(Record *record) {
@@ -55,6 +56,7 @@ void record_free(Record *record) {
         json_decref(record->fields);
         json_decref(record->history);
         json_decref(record->extraction);
+        free(record->moved);
         free(record);
 }
 
@@ -240,6 +242,9 @@ static int record_check(const json_t *object, Failure *failure) {
 
         r = record_check_key(json_string_value(json_object_get(object, "type")),
                              json_string_value(json_object_get(object, "id")), failure);
+        if (r >= 0 && json_object_get(object, "moved"))
+                r = record_check_key(json_string_value(json_object_get(object, "moved")),
+                                     json_string_value(json_object_get(object, "id")), failure);
         if (r < 0)
                 return r;
 
@@ -277,6 +282,9 @@ static int record_take(json_t *object, Record **ret, Failure *failure) {
         record->fields = json_incref(json_object_get(object, "fields")) ?: json_object();
         record->history = json_incref(json_object_get(object, "history")) ?: json_array();
         record->extraction = json_incref(json_object_get(object, "extraction"));
+        if (json_object_get(object, "moved") &&
+            !(record->moved = strdup(json_string_value(json_object_get(object, "moved")))))
+                return failure_no_memory(failure);
         if (!record->type || !record->id || !record->fields || !record->history)
                 return failure_no_memory(failure);
 
@@ -375,10 +383,10 @@ int record_parse(Span text, Record **ret, Failure *failure) {
 json_t *record_to_json(const Record *record) {
         json_t *object;
 
-        object = json_pack("{s:i, s:s, s:s, s:s, s:I, s:O, s:O, s:O*}", "v", 1, "type", record->type, "id",
-                           record->id, "flag", record->issued ? "issued" : "unissued", "count",
+        object = json_pack("{s:i, s:s, s:s, s:s, s:I, s:O, s:O, s:O*, s:s*}", "v", 1, "type", record->type,
+                           "id", record->id, "flag", record->issued ? "issued" : "unissued", "count",
                            (json_int_t) record->count, "fields", record->fields, "history", record->history,
-                           "extraction", record->extraction);
+                           "extraction", record->extraction, "moved", record->moved);
         return object;
 }
 
@@ -421,6 +429,10 @@ int record_append_text(Bytes *ret, const Record *record, JsonTextWanted wanted, 
                 r = append_text(ret, ",\"id\":");
         if (r >= 0)
                 r = json_text_append_string(ret, span_of_string(record->id));
+        if (r >= 0 && record->moved)
+                r = append_text(ret, ",\"moved\":");
+        if (r >= 0 && record->moved)
+                r = json_text_append_string(ret, span_of_string(record->moved));
         if (r >= 0 && sealed.size > 0)
                 r = append_text(ret, ",\"sealed\":");
         if (r >= 0)
@@ -456,7 +468,8 @@ Record *record_copy(const Record *record) {
         copy->fields = json_deep_copy(record->fields);
         copy->history = json_deep_copy(record->history);
         copy->extraction = record->extraction ? json_deep_copy(record->extraction) : NULL;
-        if (!copy->type || !copy->id || !copy->fields || !copy->history ||
+        copy->moved = record->moved ? strdup(record->moved) : NULL;
+        if (!copy->type || !copy->id || !copy->fields || !copy->history || (record->moved && !copy->moved) ||
             (record->extraction && !copy->extraction))
                 return NULL;
 

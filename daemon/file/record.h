@@ -23,7 +23,10 @@ typedef struct Record {
         uint32_t count;  /* issuance count: how many cards have been issued to it */
         json_t *fields;  /* object: name -> string or array of strings; owned */
         json_t *history; /* array of {"at","event","count","station","job","serial","by","reason"}; owned */
-        json_t *extraction; /* who has reserved it: {"job","card-type","at","station","by"}; NULL when nobody has; owned */
+        /* who has reserved it: {"job","card-type","fields","at","station","by"}; NULL when nobody has; owned. card-type: as a
+         * card of another type, whose fields these are */
+        json_t *extraction;
+        char *moved; /* what was here stands under this card type now, with the same ID; NULL for a record */
 } Record;
 
 void record_free(Record *record);

@@ -115,25 +115,13 @@ static int check_second_person(const Job *job, const Record *record, Failure *fa
 }
 
 static int take_issuance_data(Job *job, const Record *record, Failure *failure) {
-        const Profile *profile = catalogue_profile(job->engine->parts.catalogue, record->type);
         int r;
 
-        if (!profile)
-                return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
-                                   "No profile is correlated with card type %s; see icreissuectl types.",
-                                   record->type);
-
-        r = profile_check_extracted(profile, record->id, record->fields, failure);
-        if (r < 0)
-                return r;
-
         r = check_second_person(job, record, failure);
+        if (r >= 0)
+                r = card_type_take_fields(job, record, &job->fields, failure);
         if (r < 0)
                 return r;
-
-        job->fields = json_deep_copy(record->fields);
-        if (!job->fields)
-                return failure_no_memory(failure);
 
         job->count = record->count;
         return 0;
@@ -169,18 +157,21 @@ static void on_extracted(const Record *record, const Failure *failure, void *use
 }
 
 void card_job_extract(Job *job) {
+        _cleanup_json_ json_t *fields = card_type_fields(job);
         const ExtractRequest request = {
                 .job_uuid = job->uuid,
                 .type = job->type,
                 .id = job->id,
                 .request = job->request,
                 .reason = job->reason,
+                .card_type = job->card_type,
+                .fields = fields,
                 .actor = job_actor(job),
         };
         _cleanup_failure_ Failure failure = {};
 
         job_set_advice(job, "%s", "");
-        if (centre_extract(job->engine->parts.centre, &request, on_extracted, job) >= 0) {
+        if (fields && centre_extract(job->engine->parts.centre, &request, on_extracted, job) >= 0) {
                 job->centre_busy = true;
                 return;
         }
@@ -376,7 +367,7 @@ static void card_job_start_issue(Job *job) {
         _cleanup_failure_ Failure failure = {};
         _cleanup_bytes_ Bytes serial = {};
         CardIssueRequest request = {
-                .type = job->type,
+                .type = job_made_type(job),
                 .id = job->id,
                 .fields = job->fields,
                 .resume = job->resuming,

@@ -15,7 +15,7 @@ int design_set_default(Job *job, Failure *failure) {
         if (job->design)
                 return 0;
 
-        return design_set(job, config_design(job->engine->parts.config, job->type), failure);
+        return design_set(job, config_design(job->engine->parts.config, job_made_type(job)), failure);
 }
 
 /* --- before the job begins --- */
@@ -108,7 +108,7 @@ static void on_checked(int picture _unused_, const Failure *failure, void *userd
 }
 
 void design_check(Job *job) {
-        DesignRequest request = { .design = job->design, .type = job->type, .task = DESIGN_CHECK };
+        DesignRequest request = { .design = job->design, .type = job_made_type(job), .task = DESIGN_CHECK };
         _cleanup_failure_ Failure failure = {};
         json_t *values;
         int r;
@@ -118,7 +118,7 @@ void design_check(Job *job) {
                 return;
         }
 
-        values = public_values(job->engine, job->type, job->id, job->count, job->fields);
+        values = public_values(job->engine, job_made_type(job), job->id, job->count, job->fields);
         request.values = values;
         r = values ? designs_draw(job->engine->parts.designs, &request, on_checked, job, &failure)
                    : failure_no_memory(&failure);

@@ -6,6 +6,8 @@
 int enrolment_check(const Record *record, void *catalogue, Failure *failure) {
         const Profile *profile = catalogue_profile(catalogue, record->type);
 
+        if (profile && record->moved) /* of an export: it points to the record */
+                return 0;
         if (!profile)
                 return failure_set(failure, FAILURE_UNKNOWN_CARD_TYPE,
                                    "No profile is correlated with card type %s; see icreissuectl types.",
@@ -61,6 +63,11 @@ int job_engine_put_record(JobEngine *engine, const json_t *object, const Actor *
         if (record->extraction)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
                                    "A record is reserved by jobs only; leave out \"extraction\".");
+
+        if (record->moved)
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "A record moves to another card type when such a card is issued "
+                                   "(Reissue, Issue with \"card-type\"); leave out \"moved\".");
 
         r = enrolment_check(record, engine->parts.catalogue, failure);
         if (r < 0)

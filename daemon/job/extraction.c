@@ -227,12 +227,18 @@ static bool count_fits(const Job *job, const BranchCall *call, Failure *failure)
 static int extraction_ask(Job *job, const BranchCall *call) {
         const Actor actor = { .uid = call->uid, .station = job->branch };
         Centre *centre = job->engine->parts.centre;
+        _cleanup_json_ json_t *fields = card_type_fields(job);
         const ExtractRequest request = { .job_uuid = job->uuid,
                                          .type = job->type,
                                          .id = job->id,
                                          .request = call->request,
                                          .reason = call->reason,
+                                         .card_type = job->card_type,
+                                         .fields = fields,
                                          .actor = actor };
+
+        if (job->card_type && !fields)
+                return -ENOMEM;
 
         switch (call->kind) {
         case CALL_EXTRACT:
@@ -354,6 +360,8 @@ static int check_extract(const JobEngine *engine, const Job *job, const ConfigBr
         r = check_owner(job, branch, failure);
         if (r >= 0)
                 r = check_same(job, request->type, request->id, failure);
+        if (r >= 0)
+                r = card_type_check_same(job, request->card_type, failure);
         if (r < 0 || job->state != JOB_PAUSED)
                 return r;
 
@@ -377,6 +385,10 @@ static int serve_extract(const ConfigBranch *branch, const ExtractRequest *reque
             ledger_take(engine, branch, &failure) >= 0) {
                 job = extraction_new(engine, branch->name, request->job_uuid, request->type, request->id,
                                      &failure);
+                if (job && card_type_choose(job, request->card_type, &failure) < 0) {
+                        extraction_leave(job);
+                        job = job_free(job);
+                }
                 if (!job)
                         ledger_give_back(engine, branch->name);
         }

@@ -189,7 +189,8 @@ void job_finish(Job *job) {
         job_log_end(job);
         job_notify(job);
         if (success && !job->print_queue && (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE))
-                engine->observer->job_reissued(job, job->type, job->count, engine->observer_userdata);
+                engine->observer->job_reissued(job, job_made_type(job), job->count,
+                                               engine->observer_userdata);
 
         engine->observer->job_finished(job, success, engine->observer_userdata);
         job_answer_waiters(job);

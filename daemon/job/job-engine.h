@@ -83,6 +83,7 @@ typedef struct ReissueRequest {
         const char *reason; /* of that request; "" otherwise */
         const char *design; /* ""; the configuration's for the card's type, where it names one */
         bool no_print;      /* it is not printed, whatever the configuration says */
+        const char *card_type; /* of the new card; "" or NULL: the record's */
         uid_t owner;
 } ReissueRequest;
 
@@ -99,6 +100,7 @@ typedef struct IssueRequest {
         const char *reason;
         const char *design;
         bool no_print;
+        const char *card_type; /* as of a ReissueRequest */
         uid_t owner;
 } IssueRequest;
 int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer done, void *userdata,

@@ -77,6 +77,9 @@ json_t *job_to_json(const Job *job) {
                 json_object_set_new(object, "parent-index", json_integer(job->parent_index));
         }
 
+        if (job->card_type)
+                json_object_set_new(object, "card-type", json_string(job->card_type));
+
         if (job->branch)
                 json_object_set_new(object, "branch", json_string(job->branch));
 
@@ -146,6 +149,7 @@ static int read_strings(Job *job, const json_t *object) {
                 { "target", &job->target },
                 { "reason", &job->reason },
                 { "type", &job->type },
+                { "card-type", &job->card_type },
                 { "id", &job->id },
                 { "old-serial", &job->old_serial },
                 { "new-serial", &job->new_serial },

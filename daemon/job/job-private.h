@@ -11,6 +11,8 @@
 #include "file/care.h"
 #include "job/job-engine.h"
 
+#define _cleanup_json_ _cleanup_(json_decrefp)
+
 /* What can happen to a card job; transitions.c says what follows. */
 typedef enum JobEvent {
         EVENT_BEGIN,         /* created, or found in the reissuing file after a restart */
@@ -92,6 +94,7 @@ struct Job {
 
         /* card jobs */
         char *type, *id;
+        char *card_type;               /* the card that is made is of another type; NULL: of the record's */
         char *old_serial, *new_serial; /* hexadecimal; NULL while unknown, "" where the card has none */
         uint32_t count;
         json_t *fields; /* the issuance data: the record's fields; NULL before extraction and after the end */
@@ -284,6 +287,19 @@ void card_job_ask_now(Job *job);
 void card_job_take_old_card(Job *job, Reader *reader);
 Actor job_actor(const Job *job);
 
+/* --- card-type.c: a card of another type than the record's --- */
+
+/* The type of the card that is made; NULL while unknown. */
+const char *job_made_type(const Job *job);
+/* NULL or "": the record's own. UNKNOWN_CARD_TYPE. */
+int card_type_choose(Job *job, const char *card_type, Failure *failure);
+/* INVALID_ARGS where the job is for another. */
+int card_type_check_same(const Job *job, const char *card_type, Failure *failure);
+/* The names of the fields that the other type has, for ExtractRequest; the caller owns them. NULL without memory. */
+json_t *card_type_fields(const Job *job);
+/* The fields of the record that the card gets; the caller owns them. INVALID_ARGS names one that is missing or does not
+ * fit the type. */
+int card_type_take_fields(Job *job, const Record *record, json_t **ret, Failure *failure);
 /* --- design.c: what the new card is to look like --- */
 
 /* The design that was asked for; "" or NULL: none was. */

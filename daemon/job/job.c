@@ -91,6 +91,7 @@ Job *job_free(Job *job) {
         free(job->reason);
         free(job->closing);
         free(job->type);
+        free(job->card_type);
         free(job->id);
         free(job->old_serial);
         free(job->new_serial);
@@ -126,7 +127,7 @@ double job_progress(const Job *job) {
 }
 
 const char *job_card_type(const Job *job) {
-        return job->type ? job->type : "";
+        return job->type ? job_made_type(job) : "";
 }
 
 uint32_t job_count(const Job *job) {
@@ -337,6 +338,9 @@ json_t *job_describe(const Job *job) {
                            job->report);
         if (!object)
                 return NULL;
+
+        if (job->card_type)
+                json_object_set_new(object, "card-type", json_string(job->card_type));
 
         if (job->branch)
                 json_object_set_new(object, "branch", json_string(job->branch));

@@ -125,7 +125,7 @@ static bool gives_up_half_written(const Job *job, const Reader *reader) {
 }
 
 static bool wants_blank(const Job *job, const Reader *reader) {
-        return waits_for_blank(job) && streq(job->type, reader_card(reader)->type) &&
+        return waits_for_blank(job) && streq(job_made_type(job), reader_card(reader)->type) &&
                matchmaker_targets(job, reader) && gives_up_half_written(job, reader) &&
                !card_place_is(&job->refused, reader);
 }
@@ -379,7 +379,7 @@ void matchmaker_advise(Job *job) {
         if (job->state == JOB_WAITING_FOR_CARD)
                 advise_for_card(job);
         else if (job->state == JOB_WAITING_FOR_BLANK)
-                advise_for_blank(job, job->type);
+                advise_for_blank(job, job_made_type(job));
         else if (job->state == JOB_RUNNING && job->kind == JOB_BATCH && batch_next_type(job))
                 advise_for_blank(job, batch_next_type(job));
 }

@@ -170,7 +170,7 @@ static void on_drawn(int picture, const Failure *failure, void *userdata) {
 
 static void order(Job *job) {
         const DesignRequest request = {
-                .design = job->design, .type = job->type, .task = DESIGN_PDF, .values = job->face
+                .design = job->design, .type = job_made_type(job), .task = DESIGN_PDF, .values = job->face
         };
         _cleanup_failure_ Failure failure = {};
 
@@ -189,7 +189,8 @@ void card_job_print(Job *job) {
 }
 
 void card_job_recorded(Job *job) {
-        job->engine->observer->job_reissued(job, job->type, job->count, job->engine->observer_userdata);
+        job->engine->observer->job_reissued(job, job_made_type(job), job->count,
+                                            job->engine->observer_userdata);
         card_job_print(job);
 }
 

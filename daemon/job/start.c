@@ -72,6 +72,7 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
                        Failure *failure) {
         _cleanup_(job_freep) Job *job = NULL;
         Reader *source;
+        const char *made;
         int r;
 
         r = engine_check_limit(engine, failure);
@@ -89,7 +90,9 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
         job->state = JOB_WAITING_FOR_CARD;
         job->request = request->request;
         job->print = !request->no_print;
-        r = job_set_target(job, request->target, failure);
+        r = card_type_choose(job, request->card_type, failure);
+        if (r >= 0)
+                r = job_set_target(job, request->target, failure);
         if (r >= 0)
                 r = design_set(job, request->design, failure);
         if (r < 0)
@@ -99,7 +102,8 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
             replace_string(&job->reason, request->reason) < 0)
                 return failure_no_memory(failure);
 
-        return design_begin(TAKE_PTR(job), type_in(source), done, userdata, failure);
+        made = job->card_type ? job->card_type : type_in(source);
+        return design_begin(TAKE_PTR(job), made, done, userdata, failure);
 }
 
 /* --- issue: the record is looked at before there is a job --- */
@@ -129,7 +133,9 @@ static void check_issuable(const Job *job, const Record *record, Failure *failur
 static void on_issue_record(const Record *record, const Failure *failure, void *userdata) {
         _cleanup_free_ IssueStart *start = userdata;
         _cleanup_(job_freep) Job *job = start->job;
+        _cleanup_json_ json_t *fields = NULL;
         _cleanup_failure_ Failure reason = {};
+        const char *made;
         int r;
 
         job->engine->stores_pending--;
@@ -141,11 +147,12 @@ static void on_issue_record(const Record *record, const Failure *failure, void *
         check_issuable(job, record, &reason);
         r = failure_errno(reason.kind);
         if (r >= 0 && record->fields) /* else they come with the extraction */
-                r = enrolment_check(record, job->engine->parts.catalogue, &reason);
+                r = card_type_take_fields(job, record, &fields, &reason);
         if (r >= 0)
                 r = design_set_default(job, &reason);
+        made = job_made_type(job);
         if (r >= 0)
-                r = design_begin(TAKE_PTR(job), record->type, start->done, start->userdata, &reason);
+                r = design_begin(TAKE_PTR(job), made, start->done, start->userdata, &reason);
         if (r < 0)
                 start->done(NULL, &reason, start->userdata);
 }
@@ -172,7 +179,9 @@ int job_engine_issue(JobEngine *engine, const IssueRequest *request, JobAnswer d
         job->state = JOB_WAITING_FOR_BLANK;
         job->request = request->request;
         job->print = !request->no_print;
-        r = job_set_target(job, request->target, failure);
+        r = card_type_choose(job, request->card_type, failure);
+        if (r >= 0)
+                r = job_set_target(job, request->target, failure);
         if (r >= 0)
                 r = design_set(job, request->design, failure);
         if (r < 0)

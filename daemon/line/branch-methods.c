@@ -90,11 +90,12 @@ static json_t *last_request(const Record *record, const char *branch) {
 /* The fields that the card needs; the values are shared. */
 static json_t *needed_fields(const Record *record, const Reply *reply) {
         const CentreServerOptions *server = &reply->connection->server->options;
+        const char *other = json_string_value(json_object_get(record->extraction, "card-type"));
         json_t *fields = json_object(), *value;
         const char *name;
 
         json_object_foreach(record->fields, name, value) {
-                if (server->handlers->needs(record->type, name, server->userdata) &&
+                if (server->handlers->needs(other ? other : record->type, name, server->userdata) &&
                     json_object_set(fields, name, value) < 0) {
                         json_decref(fields);
                         return NULL;
@@ -148,24 +149,6 @@ static int answer(Reply *reply, const Record *record) {
         return r < 0 ? r : sd_bus_message_send(message);
 }
 
-static void on_answer(const Record *record, const Failure *failure, void *userdata) {
-        _cleanup_(reply_freep) Reply *reply = userdata;
-        int r;
-
-        if (!reply->connection->server)
-                return;
-
-        if (failure_is_set(failure))
-                r = sd_bus_reply_method_errorf(reply->message, failure_name(failure->kind), "%s",
-                                               failure_message(failure));
-        else
-                r = answer(reply, record);
-        if (r < 0)
-                sd_bus_reply_method_errno(reply->message, r, NULL);
-}
-
-/* --- arguments --- */
-
 static int check_type(const Connection *connection, const char *type, Failure *failure) {
         char *const *allowed = connection->branch->config->types;
 
@@ -181,6 +164,29 @@ static int check_type(const Connection *connection, const char *type, Failure *f
                 "Branch %s may not have cards of type %s; the centre's icreissue.yaml lists its types.",
                 connection->branch->config->name, type);
 }
+
+static void on_answer(const Record *record, const Failure *failure, void *userdata) {
+        _cleanup_(reply_freep) Reply *reply = userdata;
+        _cleanup_failure_ Failure denied = {};
+        int r;
+
+        if (!reply->connection->server)
+                return;
+
+        /* It may have moved to a type that this branch may not have. */
+        if (record && !failure_is_set(failure) && check_type(reply->connection, record->type, &denied) < 0)
+                failure = &denied;
+
+        if (failure_is_set(failure))
+                r = sd_bus_reply_method_errorf(reply->message, failure_name(failure->kind), "%s",
+                                               failure_message(failure));
+        else
+                r = answer(reply, record);
+        if (r < 0)
+                sd_bus_reply_method_errno(reply->message, r, NULL);
+}
+
+/* --- arguments --- */
 
 static int check_record(const Connection *connection, const char *type, const char *id, Failure *failure) {
         int r = record_check_key(type, id, failure);
@@ -353,18 +359,16 @@ static int method_extract(sd_bus_message *message, void *userdata, sd_bus_error 
                 return r;
 
         if (check_record(connection, request.type, request.id, &failure) < 0 ||
+            check_record(connection, card_type, request.id, &failure) < 0 ||
             check_uuid(request.job_uuid, &failure) < 0 || check_text(options.reason, &failure) < 0)
                 return set_failure(error, &failure);
-
-        if (!streq(card_type, request.type))
-                return sd_bus_error_set(error, failure_name(FAILURE_CARD_TYPE_MISMATCH),
-                                        "This centre does not issue a record as a card of another type.");
 
         r = reply_new(connection, message, &reply);
         if (r < 0)
                 return r;
 
         reply->with_record = reply->with_fields = true;
+        request.card_type = streq(card_type, request.type) ? NULL : card_type;
         request.request = options.request;
         request.reason = options.reason;
         request.actor = options.actor;

@@ -19,7 +19,8 @@ static Centre *local_free(Centre *centre) {
 
 static int local_extract(Centre *centre, const ExtractRequest *request, RecordDone done, void *userdata) {
         return issuance_file_extract(file_of(centre), request->type, request->id, request->job_uuid,
-                                     request->request, request->reason, &request->actor, done, userdata);
+                                     request->request, request->reason, request->card_type, request->fields,
+                                     &request->actor, done, userdata);
 }
 
 static int local_confirm(Centre *centre, const char *job_uuid, const char *type, const char *id,

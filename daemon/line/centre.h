@@ -24,8 +24,11 @@ typedef struct ExtractRequest {
         const char *job_uuid; /* durable at the asker before it asks */
         const char *type;
         const char *id;
-        bool request;       /* rewrite the flag to "unissued" first, where it says "issued" */
-        const char *reason; /* of that request; "" otherwise */
+        bool request;          /* rewrite the flag to "unissued" first, where it says "issued" */
+        const char *reason;    /* of that request; "" otherwise */
+        const char *card_type; /* the card is to be of another type; NULL: of the record's */
+        const json_t *
+                fields; /* names of that type's, as the asker knows them; over the line the centre's own count */
         Actor actor;
 } ExtractRequest;
 

@@ -3,7 +3,7 @@
 #include "line/line-private.h"
 
 typedef struct Arguments {
-        const char *job_uuid, *type, *id, *reason, *serial;
+        const char *job_uuid, *type, *card_type, *id, *reason, *serial;
         uint32_t count;
         bool request, card_written;
         const Actor *actor;
@@ -48,7 +48,8 @@ static int read_record(const Question *question, sd_bus_message *reply, Record *
         if (r < 0)
                 return r;
 
-        if (!streq(record->type, question->type) || !streq(record->id, question->id) ||
+        /* Its type is another where it has moved to that one. */
+        if (!streq(record->id, question->id) ||
             (question->kind == QUESTION_EXTRACT && record->count != count))
                 return -EBADMSG;
 
@@ -115,7 +116,7 @@ static int write_extract(sd_bus_message *message, const void *userdata) {
         int r;
 
         r = sd_bus_message_append(message, "ssss", arguments->type, arguments->id, arguments->job_uuid,
-                                  arguments->type);
+                                  arguments->card_type);
         return r < 0 ? r : append_options(message, arguments);
 }
 
@@ -170,6 +171,7 @@ static int line_extract(Centre *centre, const ExtractRequest *request, RecordDon
                                 .userdata = userdata };
         const Arguments arguments = { .job_uuid = request->job_uuid,
                                       .type = request->type,
+                                      .card_type = request->card_type ?: request->type,
                                       .id = request->id,
                                       .request = request->request,
                                       .reason = request->reason,

@@ -187,8 +187,8 @@ START_TEST(arguments_that_are_none_are_refused_by_name)
                           STORY_V1, 0));
         free(peer_refused(desk, peer, "InvalidArgs", "Extract", "ssssa{sv}", STORY_V1, STORY_ID, "job/1",
                           STORY_V1, 0));
-        free(peer_refused(desk, peer, "CardTypeMismatch", "Extract", "ssssa{sv}", STORY_V1, STORY_ID,
-                          LINE_UUID, STORY_V2, 0));
+        free(peer_refused(desk, peer, "UnknownCardType", "Extract", "ssssa{sv}", STORY_V1, STORY_ID,
+                          LINE_UUID, "no-such-card", 0));
         free(peer_refused(desk, peer, "InvalidArgs", "Confirm", "sssusa{sv}", LINE_UUID, STORY_V1, STORY_ID,
                           1, "no serial", 0));
         free(peer_refused(desk, peer, "InvalidArgs", "Abandon", "sbsa{sv}", LINE_UUID, 0, long_text, 0));

@@ -137,8 +137,10 @@ static void control_fail_at(Control *control, ControlClient *client, Slot *slot,
         (void) control;
         if (!number_read(words[1], 10, 1000000, &in) || !words[2] ||
             !number_read(words[2], 16, 0xFFFF, &status))
-                return reply(client, "error fail-at N SW");
-        slot->failure = (Mishap){ .in = in, .status = (Status) status };
+                return reply(client, "error fail-at N SW [ever]");
+        slot->failure = (Mishap){ .in = in,
+                                  .ever = words[3] && strcmp(words[3], "ever") == 0,
+                                  .status = (Status) status };
         reply(client, "ok");
 }
 
@@ -217,9 +219,9 @@ static const struct {
 };
 
 static void run_line(Control *control, ControlClient *client, Slot *slot, char *line) {
-        char *words[4] = { NULL }, *rest = line; /* the last stays NULL */
+        char *words[5] = { NULL }, *rest = line; /* the last stays NULL */
 
-        for (size_t i = 0; i < 3 && rest; i++) {
+        for (size_t i = 0; i < 4 && rest; i++) {
                 words[i] = strsep(&rest, " ");
                 if (words[i][0] == '\0')
                         words[i] = NULL;

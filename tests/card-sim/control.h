@@ -14,7 +14,8 @@
  *   hold-at N [before|after]       the Nth APDU from now is held, and the reader waits, until `release`
  *   wait-held                      answered when an APDU is held
  *   release                        lets it go on
- *   fail-at N SW                   the Nth APDU from now is answered with that status word, not carried out
+ *   fail-at N SW [ever]            the Nth APDU from now (and all after it) is answered with that status word, not
+ *                                  carried out
  *   flip ID OFFSET | flip off      whatever is stored there from now on, in the file or data object of that
  *                                  identifier (hexadecimal), has one bit wrong; in a record file, in every record
  *   delay MS                       each APDU takes that long

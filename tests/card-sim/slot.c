@@ -114,7 +114,11 @@ static void take_time(unsigned milliseconds) {
 }
 
 static bool falls_due(Mishap *mishap) {
-        return mishap->in > 0 && --mishap->in == 0;
+        bool due = mishap->in == 1;
+
+        if (mishap->in > 0 && !(due && mishap->ever))
+                mishap->in--;
+        return due;
 }
 
 /* The mishaps of this moment; true when nobody is left to answer to. */

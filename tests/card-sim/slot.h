@@ -14,6 +14,7 @@
 typedef struct Mishap {
         unsigned long in;
         bool after;    /* the card has carried the command out, but its answer is not sent */
+        bool ever;     /* and at each APDU from then on */
         Status status; /* of a command that fails */
 } Mishap;
 

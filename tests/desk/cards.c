@@ -192,6 +192,10 @@ void desk_fail_at(Desk *desk, unsigned slot, unsigned long number, uint16_t stat
         free(desk_slot_command(desk, slot, "fail-at %lu %04X", number, status));
 }
 
+void desk_fail_from(Desk *desk, unsigned slot, unsigned long number, uint16_t status) {
+        free(desk_slot_command(desk, slot, "fail-at %lu %04X ever", number, status));
+}
+
 void desk_flip(Desk *desk, unsigned slot, uint16_t id, unsigned offset) {
         free(desk_slot_command(desk, slot, "flip %04X %u", id, offset));
 }

@@ -218,6 +218,7 @@ unsigned long desk_apdu_count(Desk *desk, unsigned slot);
 void desk_remove_at(Desk *desk, unsigned slot, unsigned long number, DeskMoment moment);
 void desk_unplug_at(Desk *desk, unsigned slot, unsigned long number, DeskMoment moment);
 void desk_fail_at(Desk *desk, unsigned slot, unsigned long number, uint16_t status);
+void desk_fail_from(Desk *desk, unsigned slot, unsigned long number, uint16_t status);
 
 /* The `number`th APDU from now is held, and whoever sent it waits; until it is released. */
 void desk_hold_at(Desk *desk, unsigned slot, unsigned long number, DeskMoment moment);

@@ -189,8 +189,8 @@ static inline void extract(Desk *desk, const char *job, bool requesting, Failure
         _cleanup_answer_ Answer answer = {};
 
         await(desk,
-              issuance_file_extract(desk->file, "staff", "00420017", job, requesting, "lost", &actor,
-                                    on_record, &answer),
+              issuance_file_extract(desk->file, "staff", "00420017", job, requesting, "lost", NULL, NULL,
+                                    &actor, on_record, &answer),
               &answer, kind);
         if (kind == FAILURE_RECORD_IN_USE)
                 ck_assert(strstr(answer.message, "Job ") && strstr(answer.message, "desk-1") &&

@@ -439,23 +439,23 @@ END_TEST
 
 START_TEST(a_profile_is_explained_in_plain_words)
 {
-        char *directory = fixture_directory(), *text = NULL;
-        _cleanup_failure_ Failure failure = {};
+        char *directory = fixture_directory();
+        _cleanup_profile_report_ ProfileReport report = {}, none = {};
         char path[4096];
-        size_t size;
-        FILE *out;
 
-        out = open_memstream(&text, &size);
         snprintf(path, sizeof(path), "%s/cards/staff-v2.yaml", directory);
-        ck_assert_msg(profile_explain(path, NULL, out, &failure) == 0, "%s", failure_message(&failure));
-        fclose(out);
-        ck_assert_ptr_nonnull(strstr(text, "Stage \"activation and holder's PIN\""));
-        ck_assert_ptr_nonnull(strstr(text, "proven by use"));
-        ck_assert_ptr_nonnull(strstr(text, "not verifiable"));
+        ck_assert_int_eq(profile_check(path, NULL, NULL, &report, NULL), 0);
+        ck_assert_uint_eq(report.mistakes.count, 0);
+        ck_assert_ptr_nonnull(strstr(report.explanation, "Stage \"activation and holder's PIN\""));
+        ck_assert_ptr_nonnull(strstr(report.explanation, "proven by use"));
+        ck_assert_ptr_nonnull(strstr(report.explanation, "not verifiable"));
+        ck_assert_ptr_nonnull(strstr(report.explanation, "An old card is discarded:"));
+        ck_assert_ptr_nonnull(strstr(report.explanation, "ends its own use, for good; cannot be undone"));
 
         snprintf(path, sizeof(path), "%s/cards/none.yaml", directory);
-        ck_assert_int_lt(profile_explain(path, NULL, stderr, &failure), 0);
-        free(text);
+        ck_assert_int_eq(profile_check(path, NULL, NULL, &none, NULL), 0);
+        ck_assert_uint_eq(none.mistakes.count, 1);
+        ck_assert_ptr_null(none.explanation);
         fixture_directory_remove(directory);
 }
 END_TEST

@@ -39,10 +39,11 @@ struct Vm {
         bool running;
         int64_t begun; /* on the clock of now_ms() */
         Stream agent, qmp;
+        char deleted[32];                    /* the device that QEMU has said last to be gone */
         VmCommand commands[VM_COMMANDS_MAX]; /* of this boot, by their number's remainder */
         unsigned command_count;
         VmReader readers[VM_READERS_MAX];
-        unsigned reader_count;
+        unsigned reader_count, slots;
         char *cards[VM_CARDS_MAX]; /* their files */
         unsigned card_count;
         char *text; /* the last answer */
@@ -72,6 +73,9 @@ int vm_accept(Vm *vm, int listener, const char *who);
 /* Executes a command of QEMU's machine protocol and waits for its answer; the reference to the arguments is taken. */
 void qmp_execute(Vm *vm, const char *command, json_t *arguments);
 void qmp_greet(Vm *vm);
+
+/* Waits until that device is gone, which QEMU tells after the answer to device_del, or before it. */
+void qmp_wait_deleted(Vm *vm, const char *device);
 
 void readers_close(Vm *vm);
 

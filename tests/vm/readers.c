@@ -88,7 +88,8 @@ void vm_plug(Vm *vm, const char *name) {
 
         snprintf(file, sizeof(file), "%s.slot", name);
         vm_path(vm, file, path);
-        snprintf(slot, sizeof(slot), "%s-slot", name);
+        /* The socket of an earlier time is let go by QEMU when it comes to it; this is another one in its place. */
+        snprintf(slot, sizeof(slot), "%s-slot-%u", name, ++vm->slots);
         snprintf(bus, sizeof(bus), "%s.0", name);
         qmp_execute(vm, "chardev-add",
                     json_pack("{s:s, s:{s:s, s:{s:{s:s, s:{s:s}}, s:b, s:b}}}", "id", slot, "backend", "type",
@@ -106,13 +107,9 @@ void vm_plug(Vm *vm, const char *name) {
 }
 
 void vm_unplug(Vm *vm, const char *name) {
-        VmReader *reader = reader_named(vm, name);
-        char slot[32];
-
-        snprintf(slot, sizeof(slot), "%s-slot", name);
+        reader_named(vm, name)->plugged = false;
         qmp_execute(vm, "device_del", json_pack("{s:s}", "id", name));
-        qmp_execute(vm, "chardev-remove", json_pack("{s:s}", "id", slot));
-        reader->plugged = false;
+        qmp_wait_deleted(vm, name);
 }
 
 const char *vm_blank(Vm *vm, const char *kind, const char *serial) {
