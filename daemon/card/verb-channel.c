@@ -201,15 +201,6 @@ int check_open_secure_channel(const Step *step, Failure *failure) {
         return 0;
 }
 
-/* The keys are proven, not sent. */
-bool gp_enciphers(const Step *step _unused_) {
-        return true;
-}
-
-bool opens_secure_channel(const Step *step) {
-        return level_bytes[step->arguments[CHANNEL_LEVEL].number] & SCP_C_ENC;
-}
-
 int check_call_open_secure_channel(const Call *call, Failure *failure) {
         if (scp_takes_keys((ScpProtocol) call->numbers[CHANNEL_PROTOCOL], call->values[GP_ENC].data.size,
                            call->values[GP_MAC].data.size, call->values[GP_DEK].data.size))

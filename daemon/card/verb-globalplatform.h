@@ -28,9 +28,6 @@ int verb_initialize_update(Session *session, const Call *call, StepResult *ret, 
 /* Verb.opens_cipher: whether the level that it asks for enciphers commands. */
 bool gp_enciphers(const Step *step);
 int verb_open_secure_channel(Session *session, const Call *call, StepResult *ret, Failure *failure);
-/* What prove-clear.c asks: open-secure-channel and put-key send no key as it is; the channel enciphers, or not. */
-bool gp_enciphers(const Step *step);
-bool opens_secure_channel(const Step *step);
 int check_open_secure_channel(const Step *step, Failure *failure);
 int check_call_open_secure_channel(const Call *call, Failure *failure);
 

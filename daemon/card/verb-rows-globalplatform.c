@@ -38,8 +38,6 @@ const Verb verb_rows_globalplatform[] = {
           .opens_cipher = gp_enciphers,
           .check = check_open_secure_channel,
           .check_call = check_call_open_secure_channel,
-          .enciphers = gp_enciphers,
-          .opens_cipher = opens_secure_channel,
           .secret = &gp_secret,
           .explanation =
                   "shows that it has these keys, is shown the same, and is spoken to in a secure channel",
@@ -78,7 +76,6 @@ const Verb verb_rows_globalplatform[] = {
           .done = done_put_key,
           .check = check_put_key,
           .check_call = check_call_put_key,
-          .enciphers = gp_enciphers,
           .secret = &gp_secret,
           .explanation = "takes a key set",
           .details = "`version` is the new set's, `replaces` the one that it takes the place of",
