@@ -31,7 +31,8 @@ const Verb verb_rows_tag[] = {
           .explanation = "is presented its password (PWD_AUTH), and answers with the PACK",
           .details = "`through` is how the reader passes commands on",
           .example =
-                  "- ntag-authenticate: {password: {key: tag-password}, pack: {key: tag-pack}, through: transparent}" },
+                  "- ntag-authenticate: {password: {key: tag-password}, pack: {key: tag-pack}, through: transparent}\n"
+                  "  in-clear: true" },
         { .name = "ntag-protect",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS,
@@ -113,7 +114,7 @@ const Verb verb_rows_tag[] = {
           .read_back = back_felica_lock,
           .explanation =
                   "lets blocks of a FeliCa Lite-S never be written again (a bit for each, block 0 first)",
-          .example = "- felica-lock: {idm: \"0102030405060708\", blocks: FFFF, through: transparent}" },
+          .example = "- felica-lock: {idm: \"0102030405060708\", blocks: \"FF1F\", through: transparent}" },
         { .name = "lock-blocks",
           .kind = VERB_WRITE,
           .flags = VERB_CONTACTLESS | VERB_REPEATABLE | VERB_IRREVERSIBLE,

@@ -86,7 +86,7 @@ START_TEST(a_trial_writes_nothing_presents_nothing_and_its_trace_says_so_in_word
 {
         static const char *const forbidden[] = { "> 0020", "> 0024", "> 00D6", "> 00DA", "> 00E2" };
         Desk *desk = story_open(1);
-        _cleanup_free_ char *file = shipped(STORY_V1), *before = NULL, *after = NULL;
+        _cleanup_free_ char *file = shipped(STORY_V1);
 
         desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T0, SERIAL));
         story_wait_reader(desk, 0, "blank");

@@ -190,9 +190,9 @@ void expect_differs(const char *type, uint16_t file, size_t offset, const char *
 
         desk_open(&desk, type, false);
         sim_card_flip(desk.sim, file, offset);
-        ck_assert_int_lt(desk_issue(&desk, false, &report, &failure), 0);
-        ck_assert_int_eq(failure.kind, FAILURE_VERIFY_FAILED);
-        ck_assert_msg(strstr(failure.message, field) != NULL, "%s", failure.message);
+        ck_assert_msg(desk_issue(&desk, false, &report, &failure) < 0, "%s is not missed", field);
+        ck_assert_msg(failure.kind == FAILURE_VERIFY_FAILED && strstr(failure.message, field) != NULL,
+                      "%s: %s", field, failure.message);
         ck_assert_ptr_null(report);
         desk_close(&desk);
 }

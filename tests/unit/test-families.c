@@ -5,7 +5,7 @@
 
 #include "plan-bench.h"
 
-enum { FLIPS_MAX = 10 };
+enum { FLIPS_MAX = 24 };
 
 #define PIV_KEYS \
         "piv-pin: \"313233343536FFFF\"\npiv-puk: \"3132333435363738\"\n" \
@@ -16,8 +16,10 @@ typedef struct Family {
         bool t0, t1;                   /* the levels of the readers that there are for it: TPDU, APDU */
         const char *compared, *proven; /* fields, with blanks between them; proven: not verifiable */
         const char *used;              /* fields that are proven by use */
-        const char *key;               /* a key ring with a wrong key that is shown to a blank; or NULL */
-        uint8_t shown; /* by that instruction, in so many commands with data; 0: VERIFY, in one */
+        const char
+                *by_card; /* compared fields that, stored wrong, let the card refuse the key that follows */
+        const char *key;  /* a key ring with a wrong key that is shown to a blank; or NULL */
+        uint8_t shown;    /* by that instruction, in so many commands with data; 0: VERIFY, in one */
         unsigned shown_times;
         struct {
                 uint16_t id;
@@ -92,6 +94,15 @@ static const Family families[] = {
           .shown_times = 2,
           .flips = { { 0xC102, 70, "\"id\"" },
                      { 0xC102, 2, "\"fasc-n\"" },
+                     { 0xC102, 30, "\"guid\"" },
+                     { 0xC102, 48, "\"expiry\"" },
+                     { 0xC102, 90, "\"chuid-signature\"" },
+                     { 0xC101, 100, "\"card-certificate\"" },
+                     { 0xC109, 17, "\"affiliation\"" },
+                     { 0xC109, 24, "\"printed-expiry\"" },
+                     { 0xC109, 36, "\"card-number\"" },
+                     { 0xC109, 46, "\"issuer\"" },
+                     { 0xC106, 4, "\"security-mapping\"" },
                      { 0xC105, 500, "\"certificate\"" },
                      { 0xC109, 3, "\"name\"" },
                      { 0xC106, 300, "\"security-object\"" },
@@ -108,11 +119,21 @@ static const Family families[] = {
                   " signature-time decryption-attributes decryption-fingerprint decryption-time"
                   " authentication-attributes authentication-fingerprint authentication-time",
           .used = "signature-key decryption-key authentication-key pin admin-pin reset-code",
+          .by_card = "signature-attributes decryption-attributes authentication-attributes",
           .key = "openpgp-admin-pin: \"3030303030303030\"\nopenpgp-pin: \"313233343536\"\n",
           .flips = { { 0x5E, 1, "\"id\"" },
                      { 0x5B, 0, "\"name\"" },
                      { 0x7F21, 799, "\"certificate\"" },
                      { 0x7F23, 299, "\"signature-certificate\"" },
+                     { 0x5F2D, 1, "\"language\"" },
+                     { 0x5F35, 0, "\"sex\"" },
+                     { 0x5F50, 9, "\"url\"" },
+                     { 0xC7, 0, "\"signature-fingerprint\"" },
+                     { 0xC9, 9, "\"authentication-fingerprint\"" },
+                     { 0xCE, 1, "\"signature-time\"" },
+                     { 0xCF, 2, "\"decryption-time\"" },
+                     { 0xB8, 20, "\"decryption-key\"" },
+                     { 0x81, 3, "\"pin\"" },
                      { 0xC8, 19, "\"decryption-fingerprint\"" },
                      { 0xD0, 3, "\"authentication-time\"" },
                      { 0xB6, 100, "\"signature-key\"" },
@@ -187,9 +208,33 @@ START_TEST(a_card_pulled_at_any_apdu_is_finished_when_it_comes_back)
 }
 END_TEST
 
+static bool has_flip(const Family *family, const char *field) {
+        for (size_t i = 0; i < FLIPS_MAX && family->flips[i].field; i++) {
+                const char *flip = family->flips[i].field;
+
+                if (*flip == '"' && strlen(flip) == strlen(field) + 2 &&
+                    strncmp(flip + 1, field, strlen(field)) == 0)
+                        return true;
+        }
+
+        return false;
+}
+
+static void expect_a_flip_of_each(const Family *family, const char *fields) {
+        char *names = fields ? strdup(fields) : NULL, *rest = names;
+
+        for (char *name; (name = strsep(&rest, " "));)
+                ck_assert_msg((family->by_card && strstr(family->by_card, name)) || has_flip(family, name),
+                              "no bit of %s is stored wrong", name);
+        free(names);
+}
+
 START_TEST(a_bit_that_is_stored_wrong_is_told_by_field)
 {
         const Family *family = &families[_i];
+
+        expect_a_flip_of_each(family, family->compared);
+        expect_a_flip_of_each(family, family->used);
 
         for (size_t i = 0; i < FLIPS_MAX && family->flips[i].field; i++)
                 expect_differs(family->type, family->flips[i].id, family->flips[i].offset,

@@ -39,7 +39,7 @@ reader_is_gone() { ! icreissuectl readers 2>/dev/null | awk '{ print $1 }' | gre
 record_says() { # TYPE ID FLAG COUNT
         local said
         said=$(icreissuectl --json record show "$1" "$2" 2>/dev/null) || return 1
-        [[ $said == *"\"flag\":\"$3\""* && $said == *"\"count\":$4"* ]]
+        [[ $said == *"\"flag\": \"$3\""* && $said =~ "\"count\": "$4[^0-9] ]]
 }
 line_is_down() { [ "$(busctl get-property $service $root $service LineState)" = 's "down"' ]; }
 job_runs() { icreissuectl jobs 2>/dev/null | grep -qw "$1"; } # KIND

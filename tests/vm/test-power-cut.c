@@ -7,7 +7,7 @@
 
 /* Lines as an export writes them, of so many badges that nobody has. */
 #define LINES \
-        "awk 'BEGIN { for (i = 0; i < 300; i++) printf \"{\\\"type\\\": \\\"staff-v1\\\", \\\"id\\\": \\\"77%%06d\\\", " \
+        "awk 'BEGIN { for (i = 0; i < 300; i++) printf \"{\\\"type\\\": \\\"staff-v1\\\", \\\"id\\\": \\\"77%06d\\\", " \
         "\\\"fields\\\": {\\\"holder\\\": \\\"Ada\\\", \\\"number\\\": \\\"S0000042\\\", \\\"expiry\\\": \\\"291231\\\", " \
         "\\\"access-key\\\": \\\"00112233445566778899AABBCCDDEEFF\\\", \\\"pin\\\": \\\"87654321\\\"}}\\n\", i }'"
 
