@@ -15,9 +15,15 @@ Plan *plan_free(Plan *plan) {
                 plan->secure->free(plan->secure);
 
         calls_done(&plan->verify);
+        json_decref(plan->proof);
         free(plan->stages);
         free(plan);
         return NULL;
+}
+
+void plan_forget_proof(Plan *plan) {
+        json_decref(TAKE_PTR(plan->proof));
+        plan->proven_stages = 0;
 }
 
 bool plan_at_end(const Plan *plan, const IssuePosition *position) {

@@ -25,6 +25,8 @@ struct Plan {
         bool resumed;            /* the write at the position may have happened already */
         bool interrupted;        /* the last plan_write() ended with an error */
         bool proven;             /* everything before the last stage has been read back */
+        size_t proven_stages;    /* so many, from this very card, without a reset by others since */
+        json_t *proof;           /* their report */
         int opened;              /* the stage whose session is open on the card, or NO_STAGE */
         SecureMessaging *secure; /* the channel of that session, between two plan_write() */
         size_t done;             /* calls made so far */
@@ -33,6 +35,9 @@ struct Plan {
 /* Encodes a profile's stages in any context; plan_new() for a record and a card, profile_prove() without
  * them. */
 int plan_encode(const Profile *profile, const ValueContext *context, Plan **ret, Failure *failure);
+
+/* The card may be another one than that which was read back: it is read back whole again. */
+void plan_forget_proof(Plan *plan);
 
 /* A session for the plan's card. */
 void plan_session(const Plan *plan, const PlanContext *context, FailureKind kind, Session *ret);

@@ -3,7 +3,7 @@
  * told by field; a new PIN is proven by use, once. */
 #include "card/plan-private.h"
 
-enum { PRESENTED_MAX = 32 };
+enum { PRESENTED_MAX = 128 };
 
 /* One plan_verify(). */
 typedef struct Proof {
@@ -11,8 +11,11 @@ typedef struct Proof {
         const PlanContext *context;
         Session session;
         json_t *report;
-        uint64_t presented
-                [PRESENTED_MAX]; /* which secrets have been presented since the reset, and stay open */
+        /* Which secrets have been presented since the reset, and whether that lasts. */
+        struct {
+                uint64_t which;
+                bool lasts;
+        } presented[PRESENTED_MAX];
         size_t presented_count;
 } Proof;
 
@@ -58,12 +61,23 @@ static const Call *newest_change(const Plan *plan, uint64_t secret, int *argumen
         return NULL;
 }
 
-static bool was_presented(const Proof *proof, uint64_t secret) {
+/* What a step needs open is presented again unless it lasts; a new value has been proven by any use of it. */
+static bool was_presented(const Proof *proof, uint64_t secret, ArgumentRole role) {
         for (size_t i = 0; i < proof->presented_count; i++)
-                if (proof->presented[i] == secret)
+                if (proof->presented[i].which == secret && (role == ROLE_NEW || proof->presented[i].lasts))
                         return true;
 
         return false;
+}
+
+static void note_presented(Proof *proof, const Call *call, uint64_t secret) {
+        const VerbSecret *verb = call->step->verb->secret;
+
+        if (proof->presented_count == PRESENTED_MAX)
+                return; /* it is presented once more, then */
+
+        proof->presented[proof->presented_count].which = secret;
+        proof->presented[proof->presented_count++].lasts = verb->lasts && verb->lasts(call);
 }
 
 /* What the card has by now for an argument of the call. */
@@ -92,14 +106,14 @@ static int complain_changed(const Presented *presented, int r, Failure *failure)
 
 /* Presents what the card has by now for one secret that the call presents or changes. */
 static int present_one(Proof *proof, const PlanStage *stage, const Call *call, int argument,
-                       Failure *failure) {
+                       ArgumentRole role, Failure *failure) {
         const VerbSecret *secret = call->step->verb->secret;
         uint64_t which = secret->which(call, argument);
         Presented presented = newest(proof->plan, call, argument);
         _cleanup_step_result_ StepResult result = {};
         int r;
 
-        if (was_presented(proof, which))
+        if (was_presented(proof, which, role))
                 return 0;
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
@@ -112,9 +126,7 @@ static int present_one(Proof *proof, const PlanStage *stage, const Call *call, i
         if (r < 0)
                 return presented.change ? complain_changed(&presented, r, failure) : r;
 
-        if (secret->lasts && secret->lasts(call) && proof->presented_count < PRESENTED_MAX)
-                proof->presented[proof->presented_count++] = which;
-
+        note_presented(proof, call, which);
         return presented.change ? report_fields(proof, stage, presented.value, "used", failure) : 0;
 }
 
@@ -152,7 +164,7 @@ static int present(Proof *proof, const PlanStage *stage, const Call *call, Argum
 
         for (int i = step_argument(call->step, role, 0); r >= 0 && i >= 0;
              i = step_argument(call->step, role, i + 1))
-                r = present_one(proof, stage, call, i, failure);
+                r = present_one(proof, stage, call, i, role, failure);
 
         return r;
 }
@@ -288,7 +300,7 @@ static int prove_all(Proof *proof, Failure *failure) {
         const Plan *plan = proof->plan;
         int r;
 
-        for (size_t s = 0; s < plan->position.stage && s < plan->stage_count; s++) {
+        for (size_t s = plan->proven_stages; s < plan->position.stage && s < plan->stage_count; s++) {
                 const PlanStage *stage = &plan->stages[s];
 
                 session_secure(&proof->session, NULL);
@@ -302,26 +314,44 @@ static int prove_all(Proof *proof, Failure *failure) {
         return plan_at_end(plan, &plan->position) ? prove_calls(proof, NULL, &plan->verify, failure) : 0;
 }
 
+/* What the last stage cannot undo is not read back a second time after it. */
+static int keep_proof(Plan *plan, const json_t *report, Failure *failure) {
+        plan->proven = true;
+        if (plan_at_end(plan, &plan->position))
+                return 0;
+
+        plan_forget_proof(plan);
+        plan->proof = json_deep_copy(report);
+        if (!plan->proof)
+                return failure_no_memory(failure);
+
+        plan->proven_stages = plan->position.stage;
+        return 0;
+}
+
 int plan_verify(Plan *plan, PlanContext *context, json_t **report, Failure *failure) {
         Proof proof = { .plan = plan, .context = context };
         int r;
 
         context->tries_left = -1;
-        proof.report = json_array();
+        proof.report = plan->proof ? json_deep_copy(plan->proof) : json_array();
         if (!proof.report)
                 return failure_no_memory(failure);
 
         plan->opened = NO_STAGE;
         plan_session(plan, context, FAILURE_VERIFY_FAILED, &proof.session);
+        proof.session.reuse_answer = true;
         r = prove_all(&proof, failure);
+        if (r >= 0)
+                r = keep_proof(plan, proof.report, failure);
         context->tries_left = proof.session.tries_left;
         session_done(&proof.session);
         if (r < 0) {
+                plan_forget_proof(plan);
                 json_decref(proof.report);
                 return r;
         }
 
-        plan->proven = true;
         *report = proof.report;
         return 0;
 }

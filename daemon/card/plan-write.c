@@ -216,6 +216,8 @@ int plan_write(Plan *plan, PlanContext *context, IssuePosition *position, bool r
                 plan->opened = NO_STAGE;
 
         plan->resumed = plan->resumed || resumed || plan->interrupted;
+        if (plan->resumed)
+                plan_forget_proof(plan);
         if (!plan->begun) {
                 plan->begun = true;
                 plan->position = *position;

@@ -56,6 +56,14 @@ typedef struct Session {
         bool reuse_selection;
         Bytes selection;
         uint16_t selection_sw;
+
+        /* Reading back: a GET DATA in the clear that was the last one answered is not sent again while nothing but reading
+         * came after it. A template of an OpenPGP card shows many fields. */
+        bool reuse_answer;
+        Command answered;
+        Bytes answer; /* empty: none */
+
+        unsigned tag_held; /* tag-exchange.h */
 } Session;
 
 void session_done(Session *session);

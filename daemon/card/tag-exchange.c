@@ -55,27 +55,47 @@ static int take_received(StepResult *ret, Failure *failure) {
         return 0;
 }
 
+int tag_hold(Session *session, TagPath path, StepResult *ret, Failure *failure) {
+        _cleanup_step_result_ StepResult begun = { .held = true, .sw = 0x9000 };
+        int r = 0;
+
+        if (path == TAG_TRANSPARENT && session->tag_held == 0)
+                r = manage(session, 0x81, &begun, failure);
+        if (r < 0)
+                return r;
+
+        session->tag_held += begun.held;
+        ret->sw = begun.sw;
+        ret->held = begun.held;
+        return 0;
+}
+
+int tag_release(Session *session, TagPath path, int r, Failure *failure) {
+        _cleanup_step_result_ StepResult ended = {};
+
+        session->tag_held--;
+        if (r < 0 || path != TAG_TRANSPARENT || session->tag_held > 0)
+                return r;
+
+        return manage(session, 0x82, &ended, failure);
+}
+
 static int exchange_transparent(Session *session, Span frame, StepResult *ret, Failure *failure) {
-        _cleanup_step_result_ StepResult begun = {}, ended = {};
         _cleanup_bytes_ Bytes object = {};
         int r;
 
-        r = manage(session, 0x81, &begun, failure);
-        if (r < 0)
+        r = tag_hold(session, TAG_TRANSPARENT, ret, failure);
+        if (r < 0 || !ret->held)
                 return r;
-        ret->sw = begun.sw;
-        ret->held = begun.held;
-        if (!begun.held)
-                return 0;
 
         if (tlv_append_header(&object, TAG_TRANSMIT, frame.size) < 0 || bytes_append(&object, frame) < 0)
-                return failure_no_memory(failure);
+                return tag_release(session, TAG_TRANSPARENT, failure_no_memory(failure), failure);
 
         r = send_to_reader(session, INSTRUCTION_TRANSPARENT, P2_EXCHANGE, bytes_span(&object), ret, failure);
         if (r >= 0 && ret->held)
                 r = take_received(ret, failure);
 
-        return r < 0 ? r : manage(session, 0x82, &ended, failure);
+        return tag_release(session, TAG_TRANSPARENT, r, failure);
 }
 
 static int exchange_pn53x(Session *session, Span frame, StepResult *ret, Failure *failure) {

@@ -74,20 +74,23 @@ static int send_command(Session *session, const Call *call, uint8_t command, uin
 
 static int read_blocks(Session *session, const Call *call, uint16_t service, size_t block, size_t length,
                        StepResult *ret, Failure *failure) {
+        TagPath path = (TagPath) call->numbers[FELICA_THROUGH];
         size_t blocks = (length + BLOCK - 1) / BLOCK;
+        int r;
 
-        for (size_t done = 0; done < blocks; done += READ_BLOCKS) {
+        r = tag_hold(session, path, ret, failure);
+        if (r < 0 || !ret->held)
+                return r;
+
+        for (size_t done = 0; r >= 0 && ret->held && done < blocks; done += READ_BLOCKS) {
                 size_t count = MIN_OF(blocks - done, (size_t) READ_BLOCKS);
-                int r;
 
                 r = send_command(session, call, COMMAND_READ, service, block + done, count, (Span){}, ret,
                                  failure);
-                if (r < 0 || !ret->held)
-                        return r;
         }
 
         ret->data.size = MIN_OF(ret->data.size, length);
-        return 0;
+        return tag_release(session, path, r, failure);
 }
 
 int verb_felica_read(Session *session, const Call *call, StepResult *ret, Failure *failure) {
@@ -98,18 +101,19 @@ int verb_felica_read(Session *session, const Call *call, StepResult *ret, Failur
 
 int verb_felica_write(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         Span data = bytes_span(&call->values[FELICA_DATA].data);
+        TagPath path = (TagPath) call->numbers[FELICA_THROUGH];
+        int r;
 
-        for (size_t done = 0; done < data.size; done += BLOCK) {
-                int r;
+        r = tag_hold(session, path, ret, failure);
+        if (r < 0 || !ret->held)
+                return r;
 
+        for (size_t done = 0; r >= 0 && ret->held && done < data.size; done += BLOCK)
                 r = send_command(session, call, COMMAND_WRITE, (uint16_t) call->numbers[FELICA_SERVICE],
                                  (size_t) call->numbers[FELICA_BLOCK] + done / BLOCK, 1,
                                  span_part(data, done, BLOCK), ret, failure);
-                if (r < 0 || !ret->held)
-                        return r;
-        }
 
-        return 0;
+        return tag_release(session, path, r, failure);
 }
 
 int check_felica_write(const Call *call, Failure *failure) {
@@ -137,7 +141,7 @@ bool sees_felica(const Call *read, const Call *write) {
 }
 
 /* Bit n of the first two bytes of MC: block n may be written. They are given in the order of the card. */
-int verb_felica_lock(Session *session, const Call *call, StepResult *ret, Failure *failure) {
+static int lock_blocks(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         Span locked = bytes_span(&call->values[FELICA_BLOCKS].data);
         _cleanup_step_result_ StepResult found = {};
         int r;
@@ -156,6 +160,18 @@ int verb_felica_lock(Session *session, const Call *call, StepResult *ret, Failur
 
         return send_command(session, call, COMMAND_WRITE, SERVICE_WRITE, BLOCK_MC, 1, bytes_span(&found.data),
                             ret, failure);
+}
+
+int verb_felica_lock(Session *session, const Call *call, StepResult *ret, Failure *failure) {
+        TagPath path = (TagPath) call->numbers[FELICA_THROUGH];
+        int r;
+
+        r = tag_hold(session, path, ret, failure);
+        if (r < 0 || !ret->held)
+                return r;
+
+        r = lock_blocks(session, call, ret, failure);
+        return tag_release(session, path, r, failure);
 }
 
 /* Bit 7 of the second byte belongs to a system block, bit 6 to a counter. */

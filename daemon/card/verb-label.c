@@ -62,7 +62,7 @@ static int ask_locks(Session *session, const Call *call, StepResult *ret, Failur
 }
 
 /* A block that is closed cannot be closed again: those are left alone. In the end all of them must be. */
-int verb_lock_blocks(Session *session, const Call *call, StepResult *ret, Failure *failure) {
+static int lock_blocks(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         _cleanup_step_result_ StepResult before = {};
         int r;
 
@@ -87,4 +87,16 @@ int verb_lock_blocks(Session *session, const Call *call, StepResult *ret, Failur
                 ret->held = ret->data.data[1 + i] & STATUS_LOCKED;
 
         return r;
+}
+
+int verb_lock_blocks(Session *session, const Call *call, StepResult *ret, Failure *failure) {
+        TagPath path = (TagPath) call->numbers[LABEL_THROUGH];
+        int r;
+
+        r = tag_hold(session, path, ret, failure);
+        if (r < 0 || !ret->held)
+                return r;
+
+        r = lock_blocks(session, call, ret, failure);
+        return tag_release(session, path, r, failure);
 }

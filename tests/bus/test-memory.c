@@ -9,11 +9,11 @@ static const FamilyStory stories[] = {
           .pulls = { 9, 16, 25, 30 },
           .flip = 4,
           .flip_offset = 9 },
-        { .type = "ultralight", .manner = DESK_T1, .pulls = { 5, 10, 14, 30 }, .flip = 7, .flip_offset = 2 },
+        { .type = "ultralight", .manner = DESK_T1, .pulls = { 5, 10, 14, 27 }, .flip = 7, .flip_offset = 2 },
         { .type = "iso15693", .manner = DESK_T1, .pulls = { 6, 12, 20 }, .flip = 2, .flip_offset = 3 },
         { .type = "ntag", .manner = DESK_T1, .pulls = { 8, 30, 43 }, .flip = 7, .flip_offset = 2 },
         { .type = "felica", .manner = DESK_T1, .pulls = { 9, 17 }, .flip = 1, .flip_offset = 2 },
-        { .type = "desfire", .manner = DESK_T1, .pulls = { 9, 14, 27, 36 }, .flip = 1, .flip_offset = 9 },
+        { .type = "desfire", .manner = DESK_T1, .pulls = { 9, 14, 27, 33 }, .flip = 1, .flip_offset = 9 },
 };
 
 int main(void) {

@@ -3,6 +3,8 @@
  * chaining and GET RESPONSE are here, what each command does is in the files that commands.h names. */
 #include "card.h"
 
+#include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +56,7 @@ void card_reset(Card *card) {
         card->pin_verified = false;
         card->chaining = false;
         card->chain_length = 0;
+        card->draws = 0;
         waiting_drop(card);
         if (!card->family)
                 return;
@@ -71,6 +74,19 @@ void card_free(Card *card) {
         free(card->session);
         free(card->path);
         free(card);
+}
+
+void card_random(Card *card, uint8_t *ret, size_t size) {
+        uint8_t digest[SHA256_DIGEST_LENGTH];
+
+        card->draws++;
+        if (!card->repeats) {
+                if (RAND_bytes(ret, (int) size) != 1)
+                        abort();
+                return;
+        }
+        SHA256((const uint8_t *) &card->draws, sizeof(card->draws), digest);
+        memcpy(ret, digest, size);
 }
 
 DataObject *card_object(Card *card, uint16_t tag) {

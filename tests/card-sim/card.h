@@ -75,6 +75,8 @@ typedef struct Card {
 
         bool changed; /* something that it keeps has changed since it was saved */
         Flip flip;
+        bool repeats;   /* set by a test: its random numbers are the same after every reset */
+        unsigned draws; /* of them since the reset */
 } Card;
 
 /* Reset: only what the card keeps is left, and the MF is selected. */
@@ -87,6 +89,9 @@ void card_transmit(Card *card, const uint8_t *apdu, size_t length, Response *res
 /* The answer to reset: the historical bytes are "STAFF" and the card's manner decides the rest (ISO/IEC
  * 7816-3:2006, 8.2). Returns its length. */
 size_t card_atr(const Card *card, uint8_t atr[static CARD_ATR_MAX]);
+
+/* Random bytes of the card's own, 32 at most; aborts where there are none. */
+void card_random(Card *card, uint8_t *ret, size_t size);
 
 DataObject *card_object(Card *card, uint16_t tag);
 void card_free(Card *card);

@@ -167,6 +167,14 @@ static void control_delay(Control *control, ControlClient *client, Slot *slot, c
         reply(client, "ok");
 }
 
+static void control_repeat(Control *control, ControlClient *client, Slot *slot, char **words) {
+        (void) control;
+        slot->repeats = !words[1] || strcmp(words[1], "off") != 0;
+        if (slot->card)
+                slot->card->repeats = slot->repeats;
+        reply(client, "ok");
+}
+
 static void control_mute(Control *control, ControlClient *client, Slot *slot, char **words) {
         bool mute = !words[1] || strcmp(words[1], "off") != 0;
 
@@ -210,6 +218,7 @@ static const struct {
         { "hold-at", control_hold_at },
         { "wait-held", control_wait_held },
         { "release", control_release },
+        { "repeat", control_repeat },
         { "fail-at", control_fail_at },
         { "flip", control_flip },
         { "delay", control_delay },

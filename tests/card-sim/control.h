@@ -19,6 +19,8 @@
  *   flip ID OFFSET | flip off      whatever is stored there from now on, in the file or data object of that
  *                                  identifier (hexadecimal), has one bit wrong; in a record file, in every record
  *   delay MS                       each APDU takes that long
+ *   repeat [on|off]                after every reset the card draws the same random numbers, so that what was sent to
+ *                                  one card can be sent to another that is like it
  *   mute [on|off]                  cards do not answer to reset from now on
  *   trace FILE | trace off         appends a line for each APDU ("> ...", "< ...") and event ("# ...")
  *   quit                           ends the program */

@@ -42,7 +42,7 @@ Status sim_authenticate(Card *card, uint8_t instruction, const uint8_t *data, si
 
         session->authenticating = instruction;
         session->number = data[0];
-        sim_random(session->challenge, block);
+        card_random(card, session->challenge, block);
         sim_cbc(block, key_of(card, data[0]), iv, true, session->challenge, block, answer);
         memcpy(session->chain, answer, 16);
         response_append(response, answer, block);
@@ -92,15 +92,16 @@ static void make_keys(Card *card, size_t block, const uint8_t *theirs) {
 }
 
 /* Its last message: EV2First gives the transaction's identifier with it. */
-static size_t last_message(DesfireSession *session, size_t block, const uint8_t *theirs,
-                           uint8_t ret[static 32]) {
+static size_t last_message(Card *card, size_t block, const uint8_t *theirs, uint8_t ret[static 32]) {
+        DesfireSession *session = card->session;
+
         memset(ret, 0, 32);
         if (session->authenticating != EV2_FIRST) {
                 memcpy(ret, theirs, block);
                 turn(ret, block);
                 return block;
         }
-        sim_random(session->ti, 4);
+        card_random(card, session->ti, 4);
         session->counter = 0;
         memcpy(ret, session->ti, 4);
         memcpy(ret + 4, theirs, 16);
@@ -131,7 +132,7 @@ Status sim_authenticate_rest(Card *card, const uint8_t *data, size_t size, Respo
 
         if (ev2)
                 memset(iv, 0, sizeof(iv));
-        length = last_message(session, block, plain, answer);
+        length = last_message(card, block, plain, answer);
         sim_cbc(block, key_of(card, session->number), iv, true, answer, length, answer);
         make_keys(card, block, plain);
         session->protocol = ev2 ? SIM_EV2 : SIM_EV1;

@@ -2,7 +2,6 @@
 /* The card's side of the secure messaging, made of nothing but one block of AES or triple DES at a time: its CMAC, its
  * chaining and its checksum are its own. */
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +18,6 @@ static void one_block(size_t block, const uint8_t *key, bool encipher, const uin
             EVP_CipherUpdate(context, out, &written, in, (int) block) != 1)
                 abort();
         EVP_CIPHER_CTX_free(context);
-}
-
-void sim_random(uint8_t *ret, size_t size) {
-        if (RAND_bytes(ret, (int) size) != 1)
-                abort();
 }
 
 /* The IV becomes the last enciphered block. */

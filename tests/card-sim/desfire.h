@@ -91,7 +91,6 @@ void sim_cbc(size_t block, const uint8_t *key, uint8_t *iv, bool encipher, const
 void sim_cmac(size_t block, const uint8_t *key, const uint8_t *iv, const uint8_t *data, size_t size,
               uint8_t *ret);
 void sim_crc(const uint8_t *data, size_t size, uint8_t ret[static 4]);
-void sim_random(uint8_t *ret, size_t size);
 /* Takes the protection off a command of the session: *size bytes from `header` on. False where it is not right. */
 bool sim_receive(DesfireSession *session, uint8_t instruction, size_t header, SimMode mode, size_t trailer,
                  uint8_t *data, size_t *size);

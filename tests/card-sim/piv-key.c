@@ -2,7 +2,6 @@
 /* A PIV card's management key: GENERAL AUTHENTICATE with 9B (NIST SP 800-73-4, part 2, 3.2.4, appendix A.1 and A.2), and
  * its change as YubiKeys do it. */
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <string.h>
 
 #include "access.h"
@@ -98,8 +97,7 @@ static Status begin(Card *card, const Cipher *cipher, PivDialogue dialogue, Resp
         PivSession *session = card->session;
         uint8_t block[PIV_BLOCK_MAX];
 
-        if (RAND_bytes(session->block, (int) cipher->block) != 1)
-                return STATUS_NO_MEMORY;
+        card_random(card, session->block, cipher->block);
         session->dialogue = dialogue;
         if (dialogue == PIV_CHALLENGE)
                 answer(response, CHALLENGE, session->block, cipher->block);

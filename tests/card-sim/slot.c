@@ -84,6 +84,7 @@ int slot_insert(Slot *slot, const char *path) {
         if (r < 0)
                 return r;
         slot->card->flip = slot->flip;
+        slot->card->repeats = slot->repeats;
         slot_note(slot, "# inserted %s", path);
         slot_power(slot);
         return 0;

@@ -31,6 +31,7 @@ typedef struct Slot {
         bool held;          /* an APDU is being held: nothing is taken from the reader until slot_release() */
         size_t held_length; /* of the command, where it is not yet carried out; 0: only its answer is held back */
         Flip flip;
+        bool repeats;   /* Card.repeats */
         unsigned delay; /* milliseconds an APDU, as long as a real card takes */
         unsigned long count;
         FILE *trace;
