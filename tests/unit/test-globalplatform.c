@@ -249,6 +249,28 @@ START_TEST(an_application_is_loaded_from_a_file_next_to_the_profile)
 }
 END_TEST
 
+/* The package that the supplier's blanks have, when an application of our own has taken its place. */
+START_TEST(a_load_file_that_nobody_needs_is_deleted)
+{
+        static const Change changes[] = { { INSTALL, LOAD("badge.ijc") },
+                                          { "      - set-status: {of: card, state: initialized}\n",
+                                            "      - delete: {aid: F049435203}\n"
+                                            "      - set-status: {of: card, state: initialized}\n" },
+                                          {} };
+        char *config = config_with(changes);
+        _cleanup_bytes_ Bytes file = {};
+        Desk desk;
+
+        make_load_file(&file);
+        write_bytes(config, "cards/badge.ijc", bytes_span(&file));
+        desk_open_with(&desk, "globalplatform", true, config, NULL);
+        desk_finish_after_every_break(&desk, false, true, -1, true, NULL);
+        ck_assert_uint_eq(sim_card_instruction_count(desk.sim, 0xE4), 1);
+        desk_close(&desk);
+        fixture_directory_remove(config);
+}
+END_TEST
+
 START_TEST(a_cap_file_becomes_the_load_file)
 {
         char *directory = fixture_directory(), path[4096];
@@ -542,6 +564,7 @@ int main(void) {
         tcase_add_loop_test(group, a_card_of_each_is_finished_after_a_pull_at_any_apdu, 0,
                             ELEMENTS(variants));
         tcase_add_loop_test(group, an_application_is_loaded_from_a_file_next_to_the_profile, 0, 2);
+        tcase_add_test(group, a_load_file_that_nobody_needs_is_deleted);
         tcase_add_test(group, a_cap_file_becomes_the_load_file);
         tcase_add_test(group, wrong_keys_are_not_presented);
         tcase_add_test(group, a_wrong_key_for_enciphering_ends_before_anything_is_written);
