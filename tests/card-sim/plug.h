@@ -19,8 +19,9 @@
 #define PLUG_PATH_MAX    sizeof(((struct sockaddr_un *) 0)->sun_path)
 /* The environment variable that names the directory. */
 #define PLUG_ENVIRONMENT "DESK_PLUG"
-/* The TCP port of reader 0's card; the others follow. */
-#define PLUG_PORT 36000
+/* The TCP port of reader 0's card; the others follow. Below those that the kernel gives to a connection that asks for
+ * none: else a card's connection to one reader now and then has the port of another, whose driver then cannot listen. */
+#define PLUG_PORT 26000
 
 /* The path of one of the above in `path`; `reader` is not used for the hub. Returns 0 or -ENAMETOOLONG. */
 int plug_path(const char *directory, const char *what, unsigned reader, char path[static PLUG_PATH_MAX]);
