@@ -43,6 +43,7 @@ Config *config_free(Config *config) {
         }
 
         config_print_done(config);
+        config_mill_done(&config->mill);
         free(config->readers);
         free(config->branches);
         free(config->centre);
@@ -229,9 +230,10 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
 
 static int read_file(Config *config, YamlNode root, const char *directory, Failure *failure) {
         static const char *const keys[] = {
-                "role",       "station",      "readers",      "automatic", "job-limit",    "spoiled-limit",
-                "two-person", "issuance-key", "branches",     "centre",    "line-timeout", "line-idle",
-                "idle-exit",  "designs",      "organisation", "address",   "printer",      NULL
+                "role",          "station",    "readers",      "automatic", "job-limit",
+                "spoiled-limit", "two-person", "issuance-key", "branches",  "centre",
+                "line-timeout",  "line-idle",  "idle-exit",    "designs",   "organisation",
+                "address",       "printer",    "mill",         NULL
         };
         int r;
 
@@ -253,6 +255,8 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
                 r = read_rest(config, root, failure);
         if (r >= 0)
                 r = config_read_print(config, root, failure);
+        if (r >= 0)
+                r = config_read_mill(&config->mill, yaml_find(root, "mill"), failure);
 
         return r;
 }
@@ -276,7 +280,7 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
         config->idle_exit = 60;
         config->centre = strdup("the centre");
         config->station = strdup(gethostname(host, sizeof(host) - 1) == 0 && *host ? host : "station");
-        if (!config->station || !config->centre)
+        if (config_mill_default(&config->mill) < 0 || !config->station || !config->centre)
                 return failure_no_memory(failure);
 
         r = yaml_file_load(path, &file, failure);

@@ -9,9 +9,10 @@
 #include "job/job-private.h"
 
 static const char *const kind_names[_JOB_KIND_MAX] = {
-        [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",           [JOB_BATCH] = "batch",
-        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export",         [JOB_CHECK] = "check",
-        [JOB_BACKUP] = "backup",   [JOB_ROTATE_KEY] = "rotate-key", [JOB_EXTRACTION] = "extraction",
+        [JOB_REISSUE] = "reissue",       [JOB_ISSUE] = "issue",   [JOB_DISCARD] = "discard",
+        [JOB_BATCH] = "batch",           [JOB_IMPORT] = "import", [JOB_EXPORT] = "export",
+        [JOB_CHECK] = "check",           [JOB_BACKUP] = "backup", [JOB_ROTATE_KEY] = "rotate-key",
+        [JOB_EXTRACTION] = "extraction",
 };
 
 static const char *const state_names[_JOB_STATE_MAX] = {
@@ -23,6 +24,7 @@ static const char *const state_names[_JOB_STATE_MAX] = {
         [JOB_VERIFYING] = "verifying",
         [JOB_RECORDING] = "recording",
         [JOB_PRINTING] = "printing",
+        [JOB_DISCARDING] = "discarding",
         [JOB_RUNNING] = "running",
         [JOB_PAUSED] = "paused",
         [JOB_DONE] = "done",
@@ -98,6 +100,7 @@ Job *job_free(Job *job) {
         free(job->branch);
         free(job->design);
         print_clear(job);
+        discard_clear(job);
         free(job);
         return NULL;
 }
