@@ -8,7 +8,7 @@
 #include "bus/reply.h"
 
 /* Goes up with each addition to the interfaces; nothing is ever changed or removed. */
-enum { API_VERSION = 5 };
+enum { API_VERSION = 6 };
 
 void root_object_card_inserted(Api *api, const char *reader_path, const char *type) {
         sd_bus_emit_signal(api->parts->bus, API_PATH, API_NAME, "CardInserted", "os", reader_path, type);
@@ -179,6 +179,13 @@ static const sd_bus_vtable root_vtable[] = {
                                 SD_BUS_RESULT("o", job), method_issue, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("StartBatch", SD_BUS_ARGS("a(ss)", records, "s", target, "a{sv}", options),
                                 SD_BUS_RESULT("o", job), method_start_batch, SD_BUS_VTABLE_UNPRIVILEGED),
+
+        SD_BUS_METHOD_WITH_ARGS("Discard", SD_BUS_ARGS("s", reader, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), method_discard, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListDiscarded", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", cards),
+                                method_list_discarded, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ConfirmDiscarded", SD_BUS_ARGS("t", job), SD_BUS_NO_RESULT,
+                                method_confirm_discarded, SD_BUS_VTABLE_UNPRIVILEGED),
 
         SD_BUS_METHOD_WITH_ARGS("ListCardTypes", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssas)", types),
                                 method_list_card_types, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -134,6 +134,12 @@ void discards_close(JobEngine *engine, uint64_t number, const char *how, uid_t b
         log_discarded(entry, how);
 }
 
+const char *discards_how(const JobEngine *engine, uint64_t number) {
+        const char *how = json_string_value(json_object_get(find_entry(engine, number), "how"));
+
+        return how ? how : "";
+}
+
 bool discards_is_closed(const JobEngine *engine, uint64_t number) {
         const json_t *entry = find_entry(engine, number);
 

@@ -371,6 +371,8 @@ void discards_add(Job *job);
 void discards_close(JobEngine *engine, uint64_t number, const char *how, uid_t by);
 /* It is not to be destroyed after all. */
 void discards_withdraw(JobEngine *engine, uint64_t number);
+/* "mill", "hand"; "" while it is not destroyed. */
+const char *discards_how(const JobEngine *engine, uint64_t number);
 bool discards_is_closed(const JobEngine *engine, uint64_t number);
 int discards_load(JobEngine *engine, json_t *object, Failure *failure);
 

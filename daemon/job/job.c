@@ -351,6 +351,9 @@ json_t *job_describe(const Job *job) {
         if (job->parent_number)
                 json_object_set_new(object, "batch", json_integer((json_int_t) job->parent_number));
 
+        if (job->discarding.wanted)
+                json_object_set_new(object, "discarded", json_string(discards_how(job->engine, job->number)));
+
         if (job_is_background(job))
                 json_object_set_new(object, background_tally_name(job->kind),
                                     json_integer((json_int_t) job->tally));
