@@ -26,9 +26,6 @@ static bool serial_is(const char *serial, const CardFacts *facts) {
 static Likeness likeness(const Job *job, const Reader *reader) {
         const CardFacts *facts = reader_card(reader);
 
-        if (matchmaker_is_made(job->engine, reader))
-                return CARD_NEW;
-
         if (card_place_is(&job->old_card, reader) || card_place_is(&job->discarding.place, reader))
                 return CARD_PROVEN;
 
@@ -41,13 +38,13 @@ static Likeness likeness(const Job *job, const Reader *reader) {
         if (serial_is(job->new_serial, facts))
                 return CARD_NEW;
 
-        if (!streq(facts->type, job->type))
-                return CARD_OTHERS;
+        if (streq(facts->type, job->type) && serial_is(job->old_serial, facts))
+                return CARD_PROVEN;
 
-        if (facts->serial.size == 0 || !job->old_serial || !*job->old_serial)
-                return CARD_TWIN;
+        if (matchmaker_is_made(job->engine, reader))
+                return CARD_NEW;
 
-        return serial_is(job->old_serial, facts) ? CARD_PROVEN : CARD_OTHERS;
+        return streq(facts->type, job->type) && facts->serial.size == 0 ? CARD_TWIN : CARD_OTHERS;
 }
 
 /* A machine takes the card of one reader; a person, of any. */
