@@ -489,10 +489,12 @@ START_TEST(who_may_only_reissue_may_not_discard)
                          "});\n");
         issue_old(desk);
         bus = desk_bus_as(desk, DESK_NOBODY);
-        free(desk_call_refused(desk, bus, "AccessDenied", "Discard", "sa{sv}", desk_reader_name(desk, 0), 0));
-        free(desk_call_refused(desk, bus, "AccessDenied", "Reissue", "ssa{sv}", desk_reader_name(desk, 0), "",
-                               1, "discard", "b", 1));
-        free(desk_call_refused(desk, bus, "AccessDenied", "ConfirmDiscarded", "t", (uint64_t) 1));
+        free(desk_call_refused(desk, bus, "InteractiveAuthorizationRequired", "Discard", "sa{sv}",
+                               desk_reader_name(desk, 0), 0));
+        free(desk_call_refused(desk, bus, "InteractiveAuthorizationRequired", "Reissue", "ssa{sv}",
+                               desk_reader_name(desk, 0), "", 1, "discard", "b", 1));
+        free(desk_call_refused(desk, bus, "InteractiveAuthorizationRequired", "ConfirmDiscarded", "t",
+                               (uint64_t) 1));
         sd_bus_flush_close_unref(bus);
         close_mill(desk, &machine);
 }
@@ -568,8 +570,8 @@ static void kill_at(unsigned number, DeskMoment moment) {
         close_mill(desk, &machine);
 }
 
-/* Reading the card takes 7 commands, reading it once more before it is ended as many. */
-static const unsigned kill_points[] = { 8, 11, 14, 15, 16 };
+/* A look takes 5 commands, the proof before anything is done as many; then come the PIN's tries, the PIN, and the end. */
+static const unsigned kill_points[] = { 6, 11, 12, 13 };
 
 START_TEST(killed_while_the_old_card_is_ended)
 { kill_at(kill_points[_i / 2], _i % 2 ? DESK_AFTER : DESK_BEFORE); }
@@ -632,7 +634,6 @@ static const struct {
         { "usim", DESK_T0, NULL },
         { "openpgp", DESK_T1, "00A4040006D27600012401" },
         { "globalplatform", DESK_T1, "00A4040007F049435203010100" },
-        { "desfire", DESK_T1, "905A000003F4812000" },
 };
 
 START_TEST(what_a_profile_ends_is_refused_afterwards)
