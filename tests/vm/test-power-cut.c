@@ -26,8 +26,8 @@ typedef struct Cut {
 static const Cut cuts[] = {
         { "reading", "left", 2, 1 },
         { "waiting-for-blank", "right", 3, 2 },
-        { "writing", "right", 14, 2 },
-        { "verifying", "right", 24, 2 },
+        { "writing", "right", 21, 2 },
+        { "verifying", "right", 31, 2 },
 };
 
 typedef struct Reissue {

@@ -85,8 +85,8 @@ typedef struct Pulled {
 static const Pulled pulled[] = {
         { "waiting-for-card", "left", 0, 1 },   { "reading", "left", 2, 1 },
         { "waiting-for-blank", "right", 0, 2 }, { "waiting-for-blank", "right", 3, 2 },
-        { "writing", "right", 9, 2 },           { "writing", "right", 16, 2 },
-        { "verifying", "right", 24, 2 },
+        { "writing", "right", 14, 2 },           { "writing", "right", 22, 2 },
+        { "verifying", "right", 31, 2 },
 };
 
 /* Leaves the reissue of the card in "left" in that state, with the card of that reader held in the midst of an APDU. */
