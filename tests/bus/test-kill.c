@@ -219,6 +219,36 @@ START_TEST(when_pcscd_is_killed_at_any_apdu_of_a_reissue_the_job_goes_on_with_th
 }
 END_TEST
 
+/* As a desk whose key ring was lost with the power. */
+START_TEST(a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoiled)
+{
+        Desk *desk = open_with_request();
+        char *job;
+
+        desk_insert(desk, 1, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
+        story_wait_reader(desk, 1, "blank");
+        desk_hold_at(desk, 1, 14, DESK_BEFORE);
+        job = story_reissue(desk, 0, 1);
+        desk_wait_held(desk, 1);
+        desk_kill_daemon(desk);
+        desk_release_card(desk, 1);
+
+        desk_write(desk, "config/key-ring.yaml", "another: \"00\"\n");
+        restart(desk);
+        story_wait_error(desk, job, "ProfileInvalid");
+        story_expect_property(desk, job, "State", "waiting-for-blank");
+        ck_assert_uint_eq(story_describe_count(desk, job, "spoiled"), 0);
+
+        desk_kill_daemon(desk);
+        story_write_transport_code(desk, "3132333435363738");
+        restart(desk);
+        expect_reissued(desk, job);
+        ck_assert_uint_eq(story_describe_count(desk, job, "spoiled"), 0);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(sigterm_parks_the_card_and_the_next_start_finishes_it)
 {
         Desk *desk = open_with_request();
@@ -250,6 +280,7 @@ int main(void) {
                 killed_before_any_apdu_of_a_reissue_the_card_is_finished,
                 killed_after_any_apdu_of_a_reissue_the_card_is_finished,
                 when_pcscd_is_killed_at_any_apdu_of_a_reissue_the_job_goes_on_with_the_next_one,
+                a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoiled,
                 sigterm_parks_the_card_and_the_next_start_finishes_it,
         };
 
