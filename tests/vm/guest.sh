@@ -67,6 +67,9 @@ record_says() { # TYPE ID FLAG COUNT
         said=$(icreissuectl --json record show "$1" "$2" 2>/dev/null) || return 1
         [[ $said == *"\"flag\": \"$3\""* && $said =~ "\"count\": "$4[^0-9] ]]
 }
+journal_explains() { # MESSAGE-ID TEXT [FIELD=VALUE]
+        journalctl --no-pager -x -u icreissue MESSAGE_ID="$1" ${3:+"$3"} | grep -qF "$2"
+}
 line_is_down() { [ "$(busctl get-property $service $root $service LineState)" = 's "down"' ]; }
 job_runs() { icreissuectl jobs 2>/dev/null | grep -qw "$1"; } # KIND
 job_waits_with() { # NUMBER ERROR

@@ -85,7 +85,7 @@ typedef struct Pulled {
 static const Pulled pulled[] = {
         { "waiting-for-card", "left", 0, 1 },   { "reading", "left", 2, 1 },
         { "waiting-for-blank", "right", 0, 2 }, { "waiting-for-blank", "right", 3, 2 },
-        { "writing", "right", 14, 2 },           { "writing", "right", 22, 2 },
+        { "writing", "right", 14, 2 },          { "writing", "right", 22, 2 },
         { "verifying", "right", 31, 2 },
 };
 
@@ -221,10 +221,25 @@ START_TEST(the_journal_explains_what_has_happened)
 {
         Vm *vm = system_vm();
 
-        vm_run(vm, "systemctl start icreissue && journalctl --sync");
-        vm_run(vm, "journalctl --no-pager -x -u icreissue MESSAGE_ID=7ba5ac65845c47d8a692e03c8f352d26 |"
-                   " grep -q 'icreissue is running and takes requests on the system bus'");
-        vm_run(vm, "! journalctl --no-pager -u icreissue | grep -E 'S0000042|87654321|00112233'");
+        vm_run(vm, "systemctl start icreissue");
+        vm_plug(vm, "left");
+        system_issue(vm, "left", "00420008", "0808080808080808");
+        vm_unplug(vm, "left");
+        vm_run(vm, "until_is 30 reader_is_gone left && journalctl --sync");
+        vm_run(vm,
+               "journal_explains 7ba5ac65845c47d8a692e03c8f352d26 'icreissue is running and takes requests on"
+               " the system bus'");
+        vm_run(vm,
+               "journal_explains c800b05b65504d2f82e674357b381812 'The reader left can be used now' ICREISSUE_READER=left");
+        vm_run(vm,
+               "journal_explains 626b34ce742545b38209574483d13b21 'The reader left is gone' ICREISSUE_READER=left");
+        vm_run(vm,
+               "journal_explains 3c05660e03b34dfd9032fb7985d76811 'has done all it had to do' ICREISSUE_CARD_TYPE=staff-v1");
+        vm_run(vm,
+               "ids=$(journalctl --no-pager -o cat --output-fields=MESSAGE_ID _COMM=icreissued | sort -u) &&"
+               " [ -n \"$ids\" ] && for id in $ids; do journalctl --list-catalog $id | grep icreissue || exit 1; done");
+        vm_run(vm,
+               "! journalctl --no-pager -o verbose -u icreissue | grep -E 'S0000042|87654321|00112233|00420008'");
 }
 END_TEST
 
