@@ -20,7 +20,7 @@ packages_vm=(busybox-static e2fsprogs mmdebstrap qemu-system-x86 qemu-utils)
 # A card printer for the tests.
 packages_printer=(avahi-daemon cups-client cups-daemon cups-filters cups-ipp-utils poppler-utils)
 packages_check=("${packages_printer[@]}" check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db
-        opensc scdaemon valgrind)
+        opensc scdaemon umockdev valgrind)
 # openssh-server is unpacked and not installed (unpack_sshd): installed, it would start a server and let it start at boot.
 # These are the libraries of its that a minimal system may lack, and what tests/bus/test-line-ssh needs besides.
 packages_ssh=(libgssapi-krb5-2 libpam0g libwrap0 openssh-client passwd)
