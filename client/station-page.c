@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <wctype.h>
 
-enum { PAGE_SIDE_MAX = 1000, PARAGRAPH_MARGIN = 2 };
+enum { PAGE_SIDE_MAX = 1000, PARAGRAPH_MARGIN = 2, COLUMNS_WITH_MARGIN = 20 };
 
 int station_page_new(unsigned rows, unsigned columns, bool blocks, StationPage **ret) {
         StationPage *page = new0(StationPage, 1);
@@ -73,6 +73,14 @@ static void put_cell(StationPage *page, unsigned row, unsigned column, unsigned 
         page->cells[(size_t) row * page->columns + column] = (StationCell){ .text = text, .style = style };
 }
 
+/* The mark of a text that is cut; in place of a whole character, also where that has two columns. */
+static void put_cut(StationPage *page, unsigned row, unsigned column, unsigned style) {
+        if (column > 0 && page->cells[(size_t) row * page->columns + column].text == 0)
+                put_cell(page, row, column--, style, L' ');
+
+        put_cell(page, row, column, style, L'~');
+}
+
 /* The text from `text` to `end`, where it fits; its last column becomes "~" where it does not. */
 static unsigned put_span(StationPage *page, unsigned row, unsigned column, unsigned width, unsigned style,
                          const char *text, const char *end) {
@@ -86,7 +94,7 @@ static unsigned put_span(StationPage *page, unsigned row, unsigned column, unsig
                 wchar_t character = next_character(&text, &columns);
 
                 if (taken + columns > width) {
-                        put_cell(page, row, column + MIN_OF(taken, width - 1), style, L'~');
+                        put_cut(page, row, column + MIN_OF(taken, width - 1), style);
                         return width;
                 }
                 if (columns == 0)
@@ -144,7 +152,7 @@ static const char *line_end(const char *text, unsigned width, unsigned *ret_colu
 unsigned station_page_put_paragraph(StationPage *page, unsigned row, unsigned rows, unsigned style,
                                     const char *text) {
         unsigned width =
-                page->columns > 4 * PARAGRAPH_MARGIN ? page->columns - 2 * PARAGRAPH_MARGIN : page->columns;
+                page->columns >= COLUMNS_WITH_MARGIN ? page->columns - 2 * PARAGRAPH_MARGIN : page->columns;
         unsigned taken = 0;
 
         while (*text && taken < rows && width > 0) {

@@ -42,7 +42,8 @@ unsigned station_page_put(StationPage *page, unsigned row, unsigned column, unsi
 /* The same, centered in the page. */
 void station_page_put_centered(StationPage *page, unsigned row, unsigned style, const char *text);
 
-/* A text over several rows, broken at spaces, each row centered in the page with two columns of margin. Takes at most
+/* A text over several rows, broken at spaces, each row centered in the page, with a margin of two columns
+ * where there are 20. Takes at most
  * `rows` rows; returns how many. */
 unsigned station_page_put_paragraph(StationPage *page, unsigned row, unsigned rows, unsigned style,
                                     const char *text);
