@@ -8,10 +8,16 @@ static bool can_cancel(const json_t *properties) {
         return !job_state_is_final(job_text(properties, "State"));
 }
 
+/* A failed job; and one that waits, with its card made, because the printer or the mill could not go on. */
 static bool can_retry(const json_t *properties) {
-        const char *state = job_text(properties, "State");
+        const char *state = job_text(properties, "State"), *error = job_text(properties, "ErrorName");
 
-        return streq(state, "failed") || (streq(state, "printing") && *job_text(properties, "ErrorName"));
+        return streq(state, "failed") || (streq(state, "printing") && strstr(error, ".PrintFailed")) ||
+               (streq(state, "discarding") && strstr(error, ".DiscardFailed"));
+}
+
+static bool can_confirm(const json_t *properties) {
+        return streq(job_text(properties, "State"), "discarding");
 }
 
 static bool can_pause(const json_t *properties) {
@@ -27,6 +33,8 @@ static bool can_resume(const json_t *properties) {
 static const StationKey keys[] = {
         { 'c', "Cancel", "Cancel", "Cancel job %lld?", can_cancel },
         { 'r', "Retry", "Retry", NULL, can_retry },
+        { 'd', "Destroyed", "ConfirmDiscarded", "Have you destroyed the old card of job %lld yourself?",
+          can_confirm },
         { 'p', "Pause", "Pause", NULL, can_pause },
         { 'g', "Go on", "Resume", NULL, can_resume },
 };
