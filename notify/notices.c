@@ -79,7 +79,7 @@ static const struct {
         int32_t expires; /* milliseconds; 0: never, -1: as the server likes */
 } looks[_NOTICE_KIND_MAX] = {
         [NOTICE_PROMPT] = { "icreissue", "device", 1, 0 },
-        [NOTICE_SUCCESS] = { "icreissue", "x-icreissue.reissued", 1, -1 },
+        [NOTICE_SUCCESS] = { "icreissue-done", "x-icreissue.reissued", 1, -1 },
         [NOTICE_REFUSAL] = { "dialog-warning", "x-icreissue.refused", 1, -1 },
         [NOTICE_FAILURE] = { "dialog-error", "device.error", 2, 0 },
 };

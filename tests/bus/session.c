@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/bus/session.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,17 +233,30 @@ void session_stop_serving(Session *session) {
 
 /* --- waiting --- */
 
+/* Handles one message of one of them; where there is none, waits for one. */
+static int step(Session *session) {
+        sd_bus *buses[] = { session->bus, session->other };
+        struct pollfd polled[2] = {};
+        int r;
+
+        for (size_t i = 0; i < 2 && buses[i]; i++) {
+                r = sd_bus_process(buses[i], NULL);
+                if (r != 0)
+                        return r;
+                polled[i] = (struct pollfd){ .fd = sd_bus_get_fd(buses[i]),
+                                             .events = (short) sd_bus_get_events(buses[i]) };
+        }
+
+        return poll(polled, session->other ? 2 : 1, desk_time_left(session->desk)) < 0 ? -errno : 0;
+}
+
 void session_wait(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
                   void *userdata) {
         while (!holds(session, userdata)) {
-                int r = sd_bus_process(session->bus, NULL);
+                int r = step(session);
 
-                if (r > 0)
-                        continue;
-                if (r >= 0)
-                        r = sd_bus_wait(session->bus, (uint64_t) desk_time_left(session->desk) * 1000);
                 if (r < 0)
-                        desk_fail(session->desk, "the session's bus: %s", strerror(-r));
+                        desk_fail(session->desk, "%s: the buses: %s", what, strerror(-r));
                 if (desk_time_left(session->desk) == 0)
                         desk_fail(session->desk, "%s: it does not come", what);
         }

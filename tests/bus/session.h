@@ -25,6 +25,7 @@ typedef struct Session {
         Process bus_daemon;
         const char *address;
         sd_bus *bus;
+        sd_bus *other; /* handled while the session waits, too; borrowed; NULL */
         sd_bus_slot *served;
         Shown *shown; /* in the order of coming */
         size_t count;
