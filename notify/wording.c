@@ -74,6 +74,8 @@ int wording_job(const char *path, const json_t *job, Notice *ret) {
         if (streq(state, "failed"))
                 r = set(ret, NOTICE_FAILURE, "Job %lld (%s) has failed",
                         (long long) job_number_from_path(path), job_text(job, "Kind"));
+        else if (streq(job_text(job, "Receipt"), "failed"))
+                r = set(ret, NOTICE_REFUSAL, "The receipt is not printed");
         else if (job_state_is_final(state))
                 return 0;
         else if (streq(state, "printing") && *message)

@@ -44,7 +44,7 @@ START_TEST(the_shipped_designs_are_listed_and_described)
                 count++;
         }
 
-        ck_assert_uint_eq(count, 4);
+        ck_assert_uint_eq(count, 5);
         sd_bus_message_unref(reply);
         free(desk_call_refused(desk, desk_bus(desk), "DesignUnknown", "GetDesign", "s", "none"));
         desk_close(desk);
