@@ -219,6 +219,7 @@ static int print_job(const json_t *row, const json_t *description) {
                 { "Card type", "type", false, false },
                 { "ID", "id", false, false },
                 { "Issuance count", "count", false, false },
+                { "Receipt", "receipt", false, false },
                 { "Source", "source", false, false },
                 { "Target", "target", false, false },
                 { "Old chip serial", "old-serial", false, false },

@@ -11,6 +11,7 @@ int command_types(Client *client, const Arguments *arguments);
 int command_reload(Client *client, const Arguments *arguments);
 int command_automatic(Client *client, const Arguments *arguments);
 int command_monitor(Client *client, const Arguments *arguments);
+int command_station(Client *client, const Arguments *arguments);
 
 int command_readers(Client *client, const Arguments *arguments);
 int command_read(Client *client, const Arguments *arguments);

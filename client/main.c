@@ -79,6 +79,8 @@ static const CommandRow commands[] = {
         { "branch", "remove", 1, 1, 0, true, command_branch_remove, "NAME",
           "At a centre: takes a branch's key back" },
         { "monitor", NULL, 0, 0, 0, false, command_monitor, "", "Shows what happens, until Ctrl-C" },
+        { "station", NULL, 0, 0, 0, false, command_station, "",
+          "A display of readers and jobs for the desk, on the whole terminal" },
         { "reload", NULL, 0, 0, 0, false, command_reload, "", "Re-reads configuration and profiles" },
         { "automatic", NULL, 1, 1, 0, false, command_automatic, "on|off", "Switches automatic mode" },
 };

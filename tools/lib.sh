@@ -22,7 +22,7 @@ packages_printer=(avahi-daemon cups-client cups-daemon cups-filters cups-ipp-uti
 # A desktop for the tests: a screen in memory, and a notification server on it.
 packages_desktop=(dunst xvfb)
 packages_check=("${packages_printer[@]}" "${packages_desktop[@]}" check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db
-        opensc scdaemon valgrind)
+        opensc scdaemon umockdev valgrind)
 # openssh-server is unpacked and not installed (unpack_sshd): installed, it would start a server and let it start at boot.
 # These are the libraries of its that a minimal system may lack, and what tests/bus/test-line-ssh needs besides.
 packages_ssh=(libgssapi-krb5-2 libpam0g libwrap0 openssh-client passwd)

@@ -35,7 +35,7 @@ void system_install(Vm *vm) {
         vm_run(vm, "install -d -m 700 /etc/credstore && echo 'staff-transport: \"3132333435363738\"' |"
                    " install -m 600 /dev/stdin /etc/credstore/icreissue.key-ring");
         system_configure(vm, "");
-        vm_run(vm, "systemctl reload dbus && systemctl enable --now icreissue");
+        vm_run(vm, "systemctl reload dbus && systemctl enable --now icreissue && sync");
 }
 
 void system_enrol(Vm *vm, const char *id) {
