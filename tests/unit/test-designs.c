@@ -265,45 +265,6 @@ START_TEST(the_list_has_each_design_once_with_what_it_fits_and_shows)
 }
 END_TEST
 
-static void draw_receipt(Bench *bench, const char *view_box, const char *type) {
-        const DesignRequest request = { .design = "own", .type = type, .task = DESIGN_PDF };
-        char path[192];
-        FILE *file;
-
-        own_path(bench, "own", path);
-        file = fopen(path, "we");
-        ck_assert_ptr_nonnull(file);
-        fprintf(file,
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:icreissue=\"urn:icreissue:design\" viewBox=\"%s\" "
-                "icreissue:receipt=\"true\"><title>Own</title><g id=\"front\"><rect icreissue:text=\"no. {count}\" "
-                "x=\"2\" y=\"60\" width=\"50\" height=\"8\"/></g></svg>",
-                view_box);
-        ck_assert_int_eq(fclose(file), 0);
-        bench_draw(bench, &request);
-}
-
-START_TEST(a_receipt_has_its_own_size_and_is_no_card)
-{
-        const DesignRequest shipped_receipt = { .design = "receipt", .type = "", .task = DESIGN_CHECK };
-        static const char *const sizes[] = { "0 0 20 90", "0 0 80 300", "0 0 80", "1 0 80 90", "" };
-        _bench_ bench;
-
-        bench_open(&bench);
-        bench_draw(&bench, &shipped_receipt);
-        ck_assert_msg(!failure_is_set(&bench.failure), "%s", failure_message(&bench.failure));
-        draw_receipt(&bench, "0 0 80 90", "");
-        expect_drawn(&bench);
-        draw_receipt(&bench, "0 0 80 90", "staff-v2");
-        expect_failure(&bench, FAILURE_DESIGN_UNKNOWN, "does not fit cards of type staff-v2");
-        draw_receipt(&bench, "0 0 80 65", "");
-        expect_failure(&bench, FAILURE_PRINT_FAILED, "over the receipt's edge");
-        for (size_t i = 0; i < ELEMENTS(sizes); i++) {
-                draw_receipt(&bench, sizes[i], "");
-                expect_failure(&bench, FAILURE_PRINT_FAILED, "a receipt must have viewBox");
-        }
-}
-END_TEST
-
 START_TEST(the_administrators_design_replaces_the_vendors_of_the_same_name)
 {
         const DesignRequest request = { .design = "company", .type = "", .task = DESIGN_DESCRIBE };
@@ -617,7 +578,6 @@ int main(void) {
         tcase_add_test(looks, two_designs_differ_by_more_than_the_tolerance);
         tcase_add_test(looks, a_pdf_has_a_page_of_a_cards_size_for_each_side);
         tcase_add_test(looks, the_list_has_each_design_once_with_what_it_fits_and_shows);
-        tcase_add_test(looks, a_receipt_has_its_own_size_and_is_no_card);
         tcase_add_test(looks, the_administrators_design_replaces_the_vendors_of_the_same_name);
         tcase_add_test(looks, a_design_that_is_not_there_or_does_not_fit_is_refused);
         tcase_add_test(looks, what_the_record_lacks_is_told_by_its_name);
