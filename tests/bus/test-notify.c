@@ -166,6 +166,29 @@ START_TEST(a_server_that_comes_late_or_anew_is_told_what_still_matters)
 }
 END_TEST
 
+START_TEST(a_receipt_that_is_not_printed_is_told_beside_the_card)
+{
+        Desk *desk = story_open_closed(1);
+        Session *session = session_open(desk);
+        const Shown *shown;
+        char *job;
+
+        desk_write(desk, "config/icreissue.yaml", "receipt: true\nreceipt-printer: nowhere\n");
+        story_start(desk, 1);
+        session_serve(session);
+        session_start_notify(session);
+        story_enrol(desk, STORY_V1, STORY_ID);
+        job = story_start_issue(desk, STORY_V1, STORY_ID, -1);
+        session_wait_shown(session, INSERT_BLANK);
+        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, STORY_SERIAL));
+        session_wait_shown(session, "Card " STORY_ID " issued, issue no. 1");
+        shown = session_wait_shown(session, "The receipt is not printed");
+        ck_assert_ptr_nonnull(strstr(shown->body, "icreissuectl receipt 1"));
+        ck_assert_uint_eq(shown->urgency, 1);
+        close_waiting(session, job);
+}
+END_TEST
+
 START_TEST(the_service_ends_when_it_is_idle_however_long_it_is_watched)
 {
         Desk *desk = desk_open(&(DeskOptions){ .readers = 0 });
@@ -318,6 +341,7 @@ int main(void) {
                 a_prompt_changes_in_its_place_and_a_failure_is_critical,
                 what_automatic_mode_refuses_is_told_until_the_card_goes,
                 a_server_that_comes_late_or_anew_is_told_what_still_matters,
+                a_receipt_that_is_not_printed_is_told_beside_the_card,
                 the_service_ends_when_it_is_idle_however_long_it_is_watched,
                 a_notification_server_shows_the_prompt_and_then_the_reissued_card,
         };
