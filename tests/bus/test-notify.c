@@ -42,7 +42,7 @@ static void swap(Desk *desk, const char *card) {
         desk_insert(desk, 0, card);
 }
 
-START_TEST(a_job_that_waits_asks_for_a_blank_and_a_reissued_card_is_told_with_its_number)
+START_TEST(R12_a_job_asks_for_a_blank_and_a_reissued_card_is_told_with_its_count)
 {
         char *job;
         Session *session = open_waiting(&job);
@@ -337,7 +337,7 @@ END_TEST
 
 int main(void) {
         const TTest *const tests[] = {
-                a_job_that_waits_asks_for_a_blank_and_a_reissued_card_is_told_with_its_number,
+                R12_a_job_asks_for_a_blank_and_a_reissued_card_is_told_with_its_count,
                 a_prompt_changes_in_its_place_and_a_failure_is_critical,
                 what_automatic_mode_refuses_is_told_until_the_card_goes,
                 a_server_that_comes_late_or_anew_is_told_what_still_matters,

@@ -399,7 +399,7 @@ static Desk *open_receipts(const char *more) {
         return desk;
 }
 
-START_TEST(the_holder_gets_a_receipt_with_the_count_and_once_for_all_restarts)
+START_TEST(R12_the_holder_gets_a_receipt_with_the_count_once_for_all_restarts)
 {
         Desk *desk = open_receipts("receipt-printer: receipt\n");
         PrintRoom room = room_open(desk);
@@ -490,7 +490,7 @@ int main(void) {
                 a_card_whose_print_was_given_up_is_printed_again_without_touching_the_chip,
                 without_cups_the_card_is_made_and_waits_for_its_print_until_that_is_given_up,
                 a_card_that_shall_not_be_printed_is_not,
-                the_holder_gets_a_receipt_with_the_count_and_once_for_all_restarts,
+                R12_the_holder_gets_a_receipt_with_the_count_once_for_all_restarts,
                 a_receipt_that_cannot_be_printed_is_told_and_the_job_is_done,
                 without_a_printer_the_receipt_is_handed_out_by_the_job,
                 /* By night: now and then ippeveprinter, started once more, takes no job, and CUPS gives all up. */
