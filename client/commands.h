@@ -36,6 +36,7 @@ int command_job_cancel(Client *client, const Arguments *arguments);
 int command_job_retry(Client *client, const Arguments *arguments);
 int command_job_pause(Client *client, const Arguments *arguments);
 int command_job_resume(Client *client, const Arguments *arguments);
+int command_receipt(Client *client, const Arguments *arguments);
 
 int command_store_check(Client *client, const Arguments *arguments);
 int command_store_backup(Client *client, const Arguments *arguments);

@@ -19,7 +19,9 @@ packages_bench=(check liblmdb-dev libsqlite3-dev)
 packages_vm=(busybox-static e2fsprogs mmdebstrap qemu-system-x86 qemu-utils)
 # A card printer for the tests.
 packages_printer=(avahi-daemon cups-client cups-daemon cups-filters cups-ipp-utils poppler-utils)
-packages_check=("${packages_printer[@]}" check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db
+# A desktop for the tests: a screen in memory, and a notification server on it.
+packages_desktop=(dunst xvfb)
+packages_check=("${packages_printer[@]}" "${packages_desktop[@]}" check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db
         opensc scdaemon tmux umockdev valgrind)
 # openssh-server is unpacked and not installed (unpack_sshd): installed, it would start a server and let it start at boot.
 # These are the libraries of its that a minimal system may lack, and what tests/bus/test-line-ssh needs besides.

@@ -28,6 +28,7 @@ typedef enum LogEvent {
         LOG_AUTOMATIC_REFUSED,
         LOG_CARD_SPOILED,
         LOG_PRINT_FAILED,
+        LOG_RECEIPT_FAILED,
         LOG_RECORD_CHANGED,
         LOG_RECORD_REQUESTED,
         LOG_TRANSFER,

@@ -98,6 +98,7 @@ Job *job_free(Job *job) {
         free(job->branch);
         free(job->design);
         print_clear(job);
+        receipt_clear(&job->receipt);
         free(job);
         return NULL;
 }
