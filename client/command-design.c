@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What new cards look like: the designs, and previews. */
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "client/bus-json.h"
 #include "client/commands.h"
 #include "client/job-view.h"
-#include "client/program.h"
+#include "client/picture.h"
 
 /* Dots an inch of a preview: what card printers have. */
 enum { PREVIEW_DPI = 300 };
@@ -67,53 +66,6 @@ int command_design_show(Client *client, const Arguments *arguments) {
         return r < 0 ? client_fail_errno(client, r, "Standard output") : STATUS_DONE;
 }
 
-static int copy_picture(int picture, int file) {
-        char buffer[16384];
-        ssize_t n;
-
-        while ((n = read(picture, buffer, sizeof(buffer))) > 0)
-                for (ssize_t done = 0, written; done < n; done += written) {
-                        written = write(file, buffer + done, (size_t) (n - done));
-                        if (written < 0)
-                                return -errno;
-                }
-
-        return n < 0 ? -errno : 0;
-}
-
-/* Without --output it is opened, from a file of its own that stays until the next start of the machine. */
-static int show_picture(const Client *client, int picture) {
-        char path[] = "/tmp/icreissue-preview-XXXXXX.png";
-        const char *const open_it[] = { "xdg-open", path, NULL };
-        _cleanup_close_ int file = mkostemps(path, 4, O_CLOEXEC);
-        int r;
-
-        r = file < 0 ? -errno : copy_picture(picture, file);
-        if (r < 0)
-                return client_fail_errno(client, r, path);
-
-        if (program_run(open_it) < 0)
-                return client_fail(client, STATUS_FAILED,
-                                   "The picture is in %s; no program could be found to open it (xdg-open).",
-                                   path);
-
-        return STATUS_DONE;
-}
-
-static int write_picture(const Client *client, int picture, const char *path) {
-        _cleanup_close_ int file = -1;
-        int r;
-
-        if (streq(path, "-")) {
-                r = copy_picture(picture, STDOUT_FILENO);
-                return r < 0 ? client_fail_errno(client, r, "Standard output") : STATUS_DONE;
-        }
-
-        file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        r = file < 0 ? -errno : copy_picture(picture, file);
-        return r < 0 ? client_fail_errno(client, r, path) : STATUS_DONE;
-}
-
 int command_design_preview(Client *client, const Arguments *arguments) {
         _cleanup_message_ sd_bus_message *reply = NULL;
         int status, picture, r;
@@ -129,11 +81,6 @@ int command_design_preview(Client *client, const Arguments *arguments) {
                 return status;
 
         r = sd_bus_message_read(reply, "h", &picture);
-        if (r >= 0 && lseek(picture, 0, SEEK_SET) < 0)
-                r = -errno;
-        if (r < 0)
-                return client_fail_errno(client, r, "The service's answer");
-
-        return arguments->output ? write_picture(client, picture, arguments->output)
-                                 : show_picture(client, picture);
+        return r < 0 ? client_fail_errno(client, r, "The service's answer")
+                     : picture_give(client, picture, "png", arguments->output);
 }

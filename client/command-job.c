@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Jobs: jobs, job show, follow, cancel, retry, pause, resume. */
+/* Jobs: jobs, job show, follow, cancel, retry, pause, resume; receipt. */
 #include "client/bus-json.h"
 #include "client/commands.h"
 #include "client/follow.h"
 #include "client/job-view.h"
+#include "client/picture.h"
 
 static int compare_jobs(const void *a, const void *b) {
         const json_t *const *first = a, *const *second = b;
@@ -115,6 +116,22 @@ int command_job_resume(Client *client, const Arguments *arguments) {
         return simple_method(client, arguments, "Resume");
 }
 
+int command_receipt(Client *client, const Arguments *arguments) {
+        _cleanup_message_ sd_bus_message *reply = NULL;
+        _cleanup_free_ char *path = NULL;
+        int status, pdf, r;
+
+        status = job_argument(client, arguments, &path);
+        if (status == STATUS_DONE)
+                status = call_job(client, path, "GetReceipt", &reply);
+        if (status != STATUS_DONE)
+                return status;
+
+        r = sd_bus_message_read(reply, "h", &pdf);
+        return r < 0 ? client_fail_errno(client, r, "The service's answer")
+                     : picture_give(client, pdf, "pdf", arguments->output);
+}
+
 int command_job_follow(Client *client, const Arguments *arguments) {
         _cleanup_(follow_freep) Follow *follow = NULL;
         _cleanup_free_ char *path = NULL;
@@ -202,6 +219,7 @@ static int print_job(const json_t *row, const json_t *description) {
                 { "Card type", "type", false, false },
                 { "ID", "id", false, false },
                 { "Issuance count", "count", false, false },
+                { "Receipt", "receipt", false, false },
                 { "Source", "source", false, false },
                 { "Target", "target", false, false },
                 { "Old chip serial", "old-serial", false, false },

@@ -116,11 +116,30 @@ static int print_service(const Client *client, const char *state) {
         return fflush(stdout) == 0 ? 0 : -errno;
 }
 
+/* A running service that is watched stays: a caller is a client of its until it leaves the bus, and who only listens is not
+ * known to it. It is not started for this. */
+static int become_client(const Client *client) {
+        _cleanup_message_ sd_bus_message *call = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(client->bus, &call, SERVICE_NAME, SERVICE_PATH,
+                                           "org.freedesktop.DBus.Peer", "Ping");
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(call, false);
+        if (r >= 0)
+                r = sd_bus_message_set_expect_reply(call, false);
+
+        return r < 0 ? r : sd_bus_send(client->bus, call, NULL);
+}
+
 static int on_owner_changed(sd_bus_message *message, void *userdata, _unused_ sd_bus_error *error) {
         const char *name, *old_owner, *new_owner;
         int r;
 
         r = sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner);
+        if (r >= 0 && *new_owner)
+                r = become_client(userdata);
+
         return r < 0 ? r : print_service(userdata, *new_owner ? "started" : "stopped");
 }
 
@@ -133,6 +152,8 @@ static int print_beginning(const Client *client) {
                                "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s", SERVICE_NAME);
         if (r >= 0)
                 r = sd_bus_message_read(reply, "b", &running);
+        if (r >= 0 && running)
+                r = become_client(client);
 
         return r < 0 ? r : print_service(client, running ? "running" : "stopped");
 }

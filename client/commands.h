@@ -11,6 +11,7 @@ int command_types(Client *client, const Arguments *arguments);
 int command_reload(Client *client, const Arguments *arguments);
 int command_automatic(Client *client, const Arguments *arguments);
 int command_monitor(Client *client, const Arguments *arguments);
+int command_station(Client *client, const Arguments *arguments);
 
 int command_readers(Client *client, const Arguments *arguments);
 int command_read(Client *client, const Arguments *arguments);
@@ -39,6 +40,7 @@ int command_job_cancel(Client *client, const Arguments *arguments);
 int command_job_retry(Client *client, const Arguments *arguments);
 int command_job_pause(Client *client, const Arguments *arguments);
 int command_job_resume(Client *client, const Arguments *arguments);
+int command_receipt(Client *client, const Arguments *arguments);
 
 int command_store_check(Client *client, const Arguments *arguments);
 int command_store_backup(Client *client, const Arguments *arguments);

@@ -53,6 +53,8 @@ static const CommandRow commands[] = {
         { "job", "retry", 1, 1, 0, false, command_job_retry, "JOB", "Begins a failed job anew" },
         { "job", "pause", 1, 1, 0, false, command_job_pause, "JOB", "Lets a batch begin no further card" },
         { "job", "resume", 1, 1, 0, false, command_job_resume, "JOB", "Lets a paused batch go on" },
+        { "receipt", NULL, 1, 1, OPTION_OUTPUT, false, command_receipt, "JOB [--output FILE|-]",
+          "The receipt for the holder of a new card" },
         { "store", "check", 0, 0, OPTION_NO_WAIT, false, command_store_check, "[--no-wait]",
           "Verifies all records, jobs and indexes" },
         { "store", "backup", 1, 1, OPTION_NO_WAIT, false, command_store_backup, "DIR [--no-wait]",
@@ -83,6 +85,8 @@ static const CommandRow commands[] = {
         { "branch", "remove", 1, 1, 0, true, command_branch_remove, "NAME",
           "At a centre: takes a branch's key back" },
         { "monitor", NULL, 0, 0, 0, false, command_monitor, "", "Shows what happens, until Ctrl-C" },
+        { "station", NULL, 0, 0, 0, false, command_station, "",
+          "A display of readers and jobs for the desk, on the whole terminal" },
         { "reload", NULL, 0, 0, 0, false, command_reload, "", "Re-reads configuration and profiles" },
         { "automatic", NULL, 1, 1, 0, false, command_automatic, "on|off", "Switches automatic mode" },
 };

@@ -178,16 +178,16 @@ static int read_number(xmlNode *node, const char *name, const char *text, double
         return 0;
 }
 
-static int read_place(xmlNode *node, Box *box, Failure *failure) {
+static int read_place(const Design *design, xmlNode *node, Box *box, Failure *failure) {
         const struct {
                 const char *name;
                 double high;
                 double *value;
         } rows[] = {
-                { "x", DESIGN_WIDTH, &box->x },
-                { "y", DESIGN_HEIGHT, &box->y },
-                { "width", DESIGN_WIDTH, &box->width },
-                { "height", DESIGN_HEIGHT, &box->height },
+                { "x", design->width, &box->x },
+                { "y", design->height, &box->y },
+                { "width", design->width, &box->width },
+                { "height", design->height, &box->height },
         };
         int r;
 
@@ -200,8 +200,9 @@ static int read_place(xmlNode *node, Box *box, Failure *failure) {
                         return r;
         }
 
-        if (box->x + box->width > DESIGN_WIDTH + 0.01 || box->y + box->height > DESIGN_HEIGHT + 0.01)
-                return complain(node, failure, "the box reaches over the card's edge.");
+        if (box->x + box->width > design->width + 0.01 || box->y + box->height > design->height + 0.01)
+                return complain(node, failure, "the box reaches over the %s's edge.",
+                                design->types[0] ? "card" : "receipt");
 
         return 0;
 }
@@ -327,7 +328,7 @@ static int read_box(Design *design, xmlNode *node, bool back, bool moved, Failur
 
         box->back = back;
         box->optional = optional && streq(optional, "true");
-        r = read_place(node, box, failure);
+        r = read_place(design, node, box, failure);
         if (r < 0 || box->kind != BOX_TEXT)
                 return r;
 
@@ -377,17 +378,32 @@ static int take_boxes(Design *design, xmlNode *parent, bool back, bool moved, Fa
 /* --- what it says of itself --- */
 
 /* Drawn in its own units: so that a box's millimetres are millimetres. */
-static int check_size(xmlNode *root, Failure *failure) {
+static int read_size(Design *design, xmlNode *root, bool receipt, Failure *failure) {
         _cleanup_free_ char *text = plain_attribute(root, "viewBox");
         double x, y, width, height;
+        bool is_card;
         char rest;
 
         if (!text || sscanf(text, "%lf%*[ ,]%lf%*[ ,]%lf%*[ ,]%lf%c", &x, &y, &width, &height, &rest) != 4 ||
-            x != 0 || y != 0 || fabs(width - DESIGN_WIDTH) > 0.005 || fabs(height - DESIGN_HEIGHT) > 0.005)
+            x != 0 || y != 0)
+                width = height = 0;
+
+        is_card = fabs(width - DESIGN_WIDTH) <= 0.005 && fabs(height - DESIGN_HEIGHT) <= 0.005;
+        if (!receipt && !is_card)
                 return complain(root, failure,
                                 "it must have viewBox=\"0 0 85.6 53.98\": a card's size in millimetres "
                                 "(ISO/IEC 7810, ID-1).");
 
+        if (receipt && !(width >= RECEIPT_LEAST && width <= RECEIPT_WIDTH && height >= RECEIPT_LEAST &&
+                         height <= RECEIPT_HEIGHT))
+                return complain(
+                        root, failure,
+                        "a receipt must have viewBox=\"0 0 WIDTH HEIGHT\", in millimetres, of %g by %g to "
+                        "%g by %g.",
+                        RECEIPT_LEAST, RECEIPT_LEAST, RECEIPT_WIDTH, RECEIPT_HEIGHT);
+
+        design->width = receipt ? width : DESIGN_WIDTH;
+        design->height = receipt ? height : DESIGN_HEIGHT;
         return 0;
 }
 
@@ -409,18 +425,19 @@ static int read_title(Design *design, xmlNode *root, Failure *failure) {
         return 0;
 }
 
-static int read_types(Design *design, xmlNode *root, Failure *failure) {
-        _cleanup_free_ char *text = own_attribute(root, "types");
+/* A receipt fits no card. */
+static int read_types(Design *design, xmlNode *root, bool receipt, Failure *failure) {
+        _cleanup_free_ char *text = receipt ? strdup("") : own_attribute(root, "types");
         char *rest = text, *pattern;
         size_t count = 0;
 
-        if (!text || strspn(text, " \t\n") == strlen(text))
+        if (!receipt && (!text || strspn(text, " \t\n") == strlen(text)))
                 return complain(root, failure,
                                 "<svg> needs the attribute types of " DESIGN_NAMESPACE
                                 ": the card types that the design "
                                 "fits, such as \"staff-* usim\", or \"*\".");
 
-        design->types = new0(char *, strlen(text) / 2 + 2);
+        design->types = text ? new0(char *, strlen(text) / 2 + 2) : NULL;
         if (!design->types)
                 return failure_no_memory(failure);
 
@@ -463,14 +480,16 @@ static int read_sides(Design *design, xmlNode *root, Failure *failure) {
 
 static int read_document(Design *design, xmlDoc *document, Failure *failure) {
         xmlNode *root = xmlDocGetRootElement(document);
+        _cleanup_free_ char *kind = own_attribute(root, "receipt");
+        bool receipt = kind && streq(kind, "true");
         xmlChar *artwork;
         int r, size;
 
-        r = check_size(root, failure);
+        r = read_size(design, root, receipt, failure);
         if (r >= 0)
                 r = read_title(design, root, failure);
         if (r >= 0)
-                r = read_types(design, root, failure);
+                r = read_types(design, root, receipt, failure);
         if (r >= 0)
                 r = read_sides(design, root, failure);
         if (r < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A design: an SVG file of a card's size, the artwork, with boxes that are filled in from a record. The format is
- * icreissue-design(5)'s. What would reach outside of the file, or make it more than it is, is refused. */
+/* A design: an SVG file of a card's size, or of a receipt's, the artwork, with boxes that are filled in from a record. The
+ * format is icreissue-design(5)'s. What would reach outside of the file, or make it more than it is, is refused. */
 #ifndef ICREISSUE_RENDER_DESIGN_FILE_H
 #define ICREISSUE_RENDER_DESIGN_FILE_H
 
@@ -15,6 +15,11 @@ enum {
 /* ISO/IEC 7810:2019, ID-1, in millimetres: the user units of a design. */
 #define DESIGN_WIDTH  85.60
 #define DESIGN_HEIGHT 53.98
+
+/* Of a receipt: from what the narrowest rolls take to ISO 216's A4, in millimetres. */
+#define RECEIPT_LEAST  30.0
+#define RECEIPT_WIDTH  210.0
+#define RECEIPT_HEIGHT 297.0
 
 typedef enum BoxKind {
         BOX_TEXT,
@@ -42,8 +47,9 @@ typedef struct Box {
 
 typedef struct Design {
         char *title;
-        char **types; /* fnmatch(3) patterns of card types; NULL-terminated */
+        char **types; /* fnmatch(3) patterns of card types; NULL-terminated; of a receipt none */
         bool has_back;
+        double width, height; /* millimetres */
         Box boxes[DESIGN_BOXES_MAX];
         size_t box_count;
         Bytes artwork; /* the SVG without the boxes */

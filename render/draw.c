@@ -124,8 +124,9 @@ static int draw_boxes(cairo_t *canvas, const Drawing *drawing, bool back, Failur
 
 /* --- sides --- */
 
-static int draw_artwork(cairo_t *canvas, RsvgHandle *artwork, bool back, Failure *failure) {
-        const RsvgRectangle card = { .width = DESIGN_WIDTH, .height = DESIGN_HEIGHT };
+static int draw_artwork(cairo_t *canvas, const Design *design, RsvgHandle *artwork, bool back,
+                        Failure *failure) {
+        const RsvgRectangle card = { .width = design->width, .height = design->height };
         GError *error = NULL;
 
         if (rsvg_handle_render_layer(artwork, canvas, back ? "#back" : "#front", &card, &error))
@@ -142,11 +143,11 @@ static int draw_side(cairo_t *canvas, const Drawing *drawing, RsvgHandle *artwor
         int r;
 
         cairo_save(canvas);
-        cairo_rectangle(canvas, 0, 0, DESIGN_WIDTH, DESIGN_HEIGHT);
+        cairo_rectangle(canvas, 0, 0, drawing->design->width, drawing->design->height);
         cairo_clip(canvas);
         cairo_set_source_rgb(canvas, 1, 1, 1);
         cairo_paint(canvas);
-        r = draw_artwork(canvas, artwork, back, failure);
+        r = draw_artwork(canvas, drawing->design, artwork, back, failure);
         if (r >= 0)
                 r = draw_boxes(canvas, drawing, back, failure);
         cairo_restore(canvas);
@@ -177,7 +178,7 @@ static int png_sides(cairo_surface_t *surface, const Drawing *drawing, double sc
         cairo_scale(canvas, scale, scale);
         r = draw_side(canvas, drawing, artwork, false, failure);
         if (r >= 0 && drawing->design->has_back) {
-                cairo_translate(canvas, 0, DESIGN_HEIGHT + GAP);
+                cairo_translate(canvas, 0, drawing->design->height + GAP);
                 r = draw_side(canvas, drawing, artwork, true, failure);
         }
 
@@ -187,7 +188,7 @@ static int png_sides(cairo_surface_t *surface, const Drawing *drawing, double sc
 
 int draw_png(const Drawing *drawing, unsigned dpi, Failure *failure) {
         Sink sink = { .descriptor = drawing->descriptor };
-        double scale = dpi / 25.4, height = DESIGN_HEIGHT;
+        double scale = dpi / 25.4, height = drawing->design->height;
         cairo_surface_t *surface;
         RsvgHandle *artwork;
         int r;
@@ -197,8 +198,8 @@ int draw_png(const Drawing *drawing, unsigned dpi, Failure *failure) {
                 return r;
 
         if (drawing->design->has_back)
-                height += GAP + DESIGN_HEIGHT;
-        surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int) round(DESIGN_WIDTH * scale),
+                height += GAP + drawing->design->height;
+        surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int) round(drawing->design->width * scale),
                                              (int) round(height * scale));
         r = png_sides(surface, drawing, scale, artwork, failure);
         if (r >= 0)
@@ -238,8 +239,8 @@ int draw_pdf(const Drawing *drawing, Failure *failure) {
         if (r < 0)
                 return r;
 
-        surface = cairo_pdf_surface_create_for_stream(sink_write, &sink, DESIGN_WIDTH * 72 / 25.4,
-                                                      DESIGN_HEIGHT * 72 / 25.4);
+        surface = cairo_pdf_surface_create_for_stream(sink_write, &sink, drawing->design->width * 72 / 25.4,
+                                                      drawing->design->height * 72 / 25.4);
         cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_TITLE, drawing->design->title);
         r = pdf_pages(surface, drawing, artwork, failure);
         cairo_surface_finish(surface);

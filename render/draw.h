@@ -22,7 +22,7 @@ typedef struct Drawing {
  * written with the fonts that there are, and what to do. */
 int draw_png(const Drawing *drawing, unsigned dpi, Failure *failure);
 
-/* A page of a card's size for each side. */
+/* A page of the design's size for each side. */
 int draw_pdf(const Drawing *drawing, Failure *failure);
 
 #endif

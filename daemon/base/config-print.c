@@ -12,6 +12,7 @@ void config_print_done(Config *config) {
 
         free(config->designs);
         free(config->printer);
+        free(config->receipt_printer);
         free(config->organisation);
         free(config->address);
 }
@@ -60,6 +61,21 @@ static int read_designs(Config *config, YamlNode node, Failure *failure) {
         return r;
 }
 
+static int read_receipt(Config *config, YamlNode root, Failure *failure) {
+        YamlNode receipt = yaml_find(root, "receipt"), printer = yaml_find(root, "receipt-printer");
+        int r = 0;
+
+        if (yaml_present(receipt))
+                r = yaml_read_boolean(receipt, "true or false", &config->receipt, failure);
+        if (r >= 0)
+                r = config_read_name(printer, "the receipt printer's queue in CUPS", &config->receipt_printer,
+                                     failure);
+        if (r >= 0 && config->receipt_printer && !config->receipt)
+                return yaml_complain(printer, failure, "a receipt's printer goes with \"receipt: true\"");
+
+        return r;
+}
+
 int config_read_print(Config *config, YamlNode root, Failure *failure) {
         int r;
 
@@ -67,6 +83,8 @@ int config_read_print(Config *config, YamlNode root, Failure *failure) {
         if (r >= 0)
                 r = config_read_name(yaml_find(root, "printer"), "the printer's queue in CUPS",
                                      &config->printer, failure);
+        if (r >= 0)
+                r = read_receipt(config, root, failure);
         if (r >= 0)
                 r = read_line(yaml_find(root, "organisation"), "the organisation's name",
                               &config->organisation, failure);

@@ -15,7 +15,7 @@ int config_read_name(YamlNode node, const char *what, char **ret, Failure *failu
 int config_read_branches(Config *config, YamlNode node, Failure *failure);
 void config_branch_done(ConfigBranch *branch);
 
-/* `designs:`, `organisation:`, `address:`. */
+/* `designs:`, `printer:`, `receipt:`, `receipt-printer:`, `organisation:`, `address:`. */
 int config_read_print(Config *config, YamlNode root, Failure *failure);
 void config_print_done(Config *config);
 

@@ -229,12 +229,12 @@ static int read_rest(Config *config, YamlNode root, Failure *failure) {
 }
 
 static int read_file(Config *config, YamlNode root, const char *directory, Failure *failure) {
-        static const char *const keys[] = {
-                "role",          "station",    "readers",      "automatic", "job-limit",
-                "spoiled-limit", "two-person", "issuance-key", "branches",  "centre",
-                "line-timeout",  "line-idle",  "idle-exit",    "designs",   "organisation",
-                "address",       "printer",    "mill",         NULL
-        };
+        static const char *const keys[] = { "role",      "station",       "readers",         "automatic",
+                                            "job-limit", "spoiled-limit", "two-person",      "issuance-key",
+                                            "branches",  "centre",        "line-timeout",    "line-idle",
+                                            "idle-exit", "designs",       "organisation",    "address",
+                                            "printer",   "receipt",       "receipt-printer", "mill",
+                                            NULL };
         int r;
 
         r = read_key_file(config, yaml_find(root, "issuance-key"), directory, failure);

@@ -72,9 +72,11 @@ typedef struct Config {
         bool two_person;    /* who requests a reissue may not be the one who carries it out */
         ConfigDesign *designs;
         size_t design_count;
-        char *printer;      /* the card printer's queue in CUPS; NULL: there is none */
-        char *organisation; /* what a design's {organisation} becomes; NULL: nothing */
-        char *address;      /* likewise {address} */
+        char *printer;         /* the card printer's queue in CUPS; NULL: there is none */
+        bool receipt;          /* the holder gets one, with the issuance count */
+        char *receipt_printer; /* its queue in CUPS; NULL: it is kept with the job */
+        char *organisation;    /* what a design's {organisation} becomes; NULL: nothing */
+        char *address;         /* likewise {address} */
         ConfigMill mill;
 } Config;
 

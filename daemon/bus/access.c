@@ -231,6 +231,7 @@ static const struct {
         { API_NAME, "BackupStore", ACTION_MANAGE_SERVICE, NULL },
         { API_NAME, "RotateKey", ACTION_MANAGE_SERVICE, NULL },
         { JOB_INTERFACE, "Describe", NULL, details_job },
+        { JOB_INTERFACE, "GetReceipt", NULL, details_job },
         { JOB_INTERFACE, "Cancel", NULL, details_job },
         { JOB_INTERFACE, "Retry", NULL, details_job },
         { JOB_INTERFACE, "ConfirmDiscarded", NULL, details_job },

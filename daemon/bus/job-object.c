@@ -55,6 +55,10 @@ static PropertyValue read_design(const void *job) {
         return PROPERTY_TEXT(job_design(job));
 }
 
+static PropertyValue read_receipt(const void *job) {
+        return PROPERTY_TEXT(job_receipt(job));
+}
+
 static PropertyValue read_source(const void *job) {
         return PROPERTY_TEXT(job_source(job));
 }
@@ -104,6 +108,7 @@ static const PropertyRow job_properties[] = {
         { "CardType", read_card_type },
         { "Count", read_count },
         { "Design", read_design },
+        { "Receipt", read_receipt },
         { "Source", read_source },
         { "Target", read_target },
         { "ErrorName", read_error_name },
@@ -239,6 +244,27 @@ static int method_resume(sd_bus_message *message, void *userdata, sd_bus_error *
         return call_job(message, userdata, job_resume, error);
 }
 
+static void on_receipt(int pdf, const Failure *failure, void *userdata) {
+        _cleanup_(reply_freep) Reply *reply = userdata;
+
+        reply_end(reply, failure_is_set(failure) ? reply_failure(reply, failure)
+                                                 : sd_bus_reply_method_return(reply->message, "h", pdf));
+}
+
+static int method_get_receipt(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Published *published = userdata;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        int r;
+
+        r = reply_new(published->api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = job_draw_receipt(published->object, on_receipt, reply, &failure);
+        return reply_expect(&reply, r, &failure, error);
+}
+
 #define CONSTANT(name, type) \
         SD_BUS_PROPERTY(name, type, publisher_property_get, 0, SD_BUS_VTABLE_PROPERTY_CONST)
 #define CHANGING(name, type) \
@@ -248,6 +274,8 @@ static const sd_bus_vtable job_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("Describe", SD_BUS_NO_ARGS, SD_BUS_RESULT("a{sv}", description),
                                 method_describe, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetReceipt", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", pdf), method_get_receipt,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Retry", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_retry,
@@ -267,6 +295,7 @@ static const sd_bus_vtable job_vtable[] = {
         CHANGING("CardType", "s"),
         CHANGING("Count", "u"),
         CHANGING("Design", "s"),
+        CHANGING("Receipt", "s"),
         CHANGING("Source", "s"),
         CHANGING("Target", "s"),
         CHANGING("ErrorName", "s"),

@@ -90,7 +90,7 @@ static CardIssueNews issue_news(const CardIssue *issue, CardIssueEvent event) {
                 .progress = issue->progress,
                 .stage = issue->stage,
                 .serial = bytes_span(&issue->facts.serial),
-                .touched = issue->context.touched || issue->resume,
+                .touched = issue->context.touched,
                 .failure = &issue->failure,
                 .tries_left = issue->context.tries_left,
         };

@@ -50,7 +50,7 @@ typedef struct CardIssueNews {
         double progress;   /* 0..1, over writing and verifying */
         const char *stage; /* the stage's name, for people; NULL while verifying */
         Span serial;
-        bool touched; /* a write has been sent to this card, by this or an earlier turn */
+        bool touched; /* a write has been sent to this card, by this turn */
         const json_t *
                 report; /* VERIFIED: array of {"stage": s, "field": s, "result": "compared" | "used" | "not verifiable"} */
         const Failure *failure;

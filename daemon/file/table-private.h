@@ -12,6 +12,8 @@ struct Table {
         char *path;
         bool reading; /* by a TABLE_READ */
         bool lost;    /* it could not be read, nor be opened again */
+        bool filling; /* through a mapping (table-room.c) */
+        int64_t room; /* bytes that can be put before the file's end must be looked at again */
         TableState state;
 };
 
@@ -27,6 +29,15 @@ typedef struct TableHeader {
 static inline bool table_header_is_known(const TableHeader *header) {
         return header->magic == 0x13579ACF || header->magic == 0x13579AD1;
 }
+
+/* For a file that was just made. Where the room cannot be had, GDBM writes as it does else. */
+void table_room_begin(Table *table);
+
+/* Before a key and value of this size are put. */
+int table_room_take(Table *table, size_t size, Failure *failure);
+
+/* Before it is synced: what was not used is given back, and GDBM writes from here on as it does else. */
+int table_room_end(Table *table, Failure *failure);
 
 /* STORE_FAILED, with what is damaged. */
 int table_damaged(const Table *table, const char *what, Failure *failure);

@@ -269,6 +269,15 @@ static void on_issue_failed(Job *job, const CardIssueNews *news) {
                 card_job_refuse_card(job);
                 card_lost(job, news->failure);
                 return;
+        case FAILURE_PROFILE_INVALID:
+                /* A key that is missing now, say: the half-written card can be finished when the desk is in order again. */
+                if (job->resuming && !news->touched) {
+                        card_job_refuse_card(job);
+                        card_lost(job, news->failure);
+                        return;
+                }
+                card_failed(job, news);
+                return;
         default:
                 card_failed(job, news);
         }

@@ -69,9 +69,8 @@ static int set_value(json_t *values, const char *name, const char *text) {
         return json_object_set_new(values, name, json_string(text));
 }
 
-/* What a design may show: the record's public fields, and what is known of every card. NULL without memory. */
-static json_t *public_values(const JobEngine *engine, const char *type, const char *id, uint32_t count,
-                             const json_t *fields) {
+json_t *design_values(const JobEngine *engine, const char *type, const char *id, uint32_t count,
+                      const json_t *fields) {
         const Profile *profile = catalogue_profile(engine->parts.catalogue, type);
         json_t *values = json_object(), *value;
         char number[sizeof("4294967295")];
@@ -113,15 +112,22 @@ void design_check(Job *job) {
         json_t *values;
         int r;
 
+        values = design_values(job->engine, job_made_type(job), job->id, job->count, job->fields);
+        if (!values || receipt_keep(job, values) < 0) {
+                json_decref(values);
+                failure_no_memory(&failure);
+                job_fail(job, &failure);
+                return;
+        }
+
         if (!job->design) {
+                json_decref(values);
                 job_dispatch(job, EVENT_EXTRACTED);
                 return;
         }
 
-        values = public_values(job->engine, job_made_type(job), job->id, job->count, job->fields);
         request.values = values;
-        r = values ? designs_draw(job->engine->parts.designs, &request, on_checked, job, &failure)
-                   : failure_no_memory(&failure);
+        r = designs_draw(job->engine->parts.designs, &request, on_checked, job, &failure);
         json_decref(job->face);
         job->face = job->print && job->engine->parts.config->printer ? json_incref(values) : NULL;
         json_decref(values);
@@ -165,7 +171,7 @@ static void on_preview_record(const Record *record, const Failure *failure, void
                 return;
         }
 
-        values = public_values(preview->engine, record->type, record->id, record->count, record->fields);
+        values = design_values(preview->engine, record->type, record->id, record->count, record->fields);
         request.type = record->type;
         request.values = values;
         r = values ? designs_draw(preview->engine->parts.designs, &request, preview->done, preview->userdata,

@@ -117,8 +117,14 @@ void job_remove(Job *job) {
         job_free(job);
 }
 
+/* Whoever is asked for its receipt answers soon. */
 static int on_expired(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata) {
-        job_remove(userdata);
+        Job *job = userdata;
+
+        if (job->receipt.asking || job->journaling)
+                return job_set_timer(job, 1, on_expired, job);
+
+        job_remove(job);
         return 0;
 }
 
@@ -139,6 +145,7 @@ void job_expire(Job *job) {
         if (job_set_timer(job, seconds, on_expired, job) < 0)
                 log_event(LOG_INTERNAL, NULL, "Job %" PRIu64 " stays on the bus: there was no memory.",
                           job->number);
+        receipt_print(job);
 }
 
 static void job_log_end(const Job *job) {
@@ -272,6 +279,7 @@ static int job_reset(Job *job) {
         job->print_attempt = 0;
         print_clear(job);
         discard_forget_fields(job);
+        receipt_clear(&job->receipt);
         job->count = 0;
         job->progress = 0;
         job->cancel_wanted = false;
@@ -345,7 +353,7 @@ bool job_engine_is_busy(const JobEngine *engine) {
         bool open = engine->stores_pending > 0;
 
         for (const Job *job = engine->first; job && !open; job = job->next)
-                open = !job_is_finished(job);
+                open = !job_is_finished(job) || receipt_is_busy(job);
 
         return open;
 }

@@ -161,6 +161,9 @@ typedef struct PreviewRequest {
 int job_engine_preview(JobEngine *engine, const PreviewRequest *request, DesignDone done, void *userdata,
                        Failure *failure);
 
+/* The holder's receipt of a job that is done, a PDF. INVALID_ARGS where there is none, and what designs_draw() has. */
+int job_draw_receipt(Job *job, DesignDone done, void *userdata, Failure *failure);
+
 /* Job objects, oldest first: NULL gives the first, NULL comes after the last. */
 Job *job_engine_next(JobEngine *engine, Job *job);
 Job *job_engine_find(JobEngine *engine, uint64_t number);

@@ -97,6 +97,7 @@ json_t *job_to_json(const Job *job) {
 
         print_to_json(job, object);
         discard_to_json(job, object);
+        receipt_to_json(job, object);
 
         if (failure_is_set(&job->error)) {
                 json_object_set_new(object, "error", json_string(failure_name(job->error.kind)));
@@ -317,6 +318,8 @@ int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *f
                 r = read_print(job, object);
         if (r >= 0)
                 r = read_discard(job, object);
+        if (r >= 0)
+                r = receipt_from_json(job, object);
         if (r >= 0 && kind == JOB_EXTRACTION && (!job->branch || !job->type || !job->id))
                 r = -EINVAL;
         if (r == -ENOMEM)

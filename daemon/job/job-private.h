@@ -71,6 +71,25 @@ typedef struct Discarding {
         MillRun *run;    /* the mill is at work */
 } Discarding;
 
+/* The holder's receipt. Busy while it is on its way to the printer. */
+typedef enum ReceiptState {
+        RECEIPT_NONE, /* the job is not done, or the configuration wants none */
+        RECEIPT_KEPT, /* there is no queue for it: it can be had */
+        RECEIPT_PRINTING,
+        RECEIPT_PRINTED,
+        RECEIPT_FAILED, /* it can be had all the same */
+        _RECEIPT_STATE_MAX,
+} ReceiptState;
+
+typedef struct Receipt {
+        json_t *values; /* what it may say: public values; NULL: there is none */
+        ReceiptState state;
+        char *queue;            /* of CUPS; NULL */
+        int id;                 /* the print job's number there; 0: not ordered, or not known yet */
+        bool asking;            /* the renderer's or CUPS's answer is awaited */
+        sd_event_source *timer; /* CUPS is asked again */
+} Receipt;
+
 typedef struct JobWaiter {
         struct JobWaiter *next;
         JobAnswer done;
@@ -132,6 +151,8 @@ struct Job {
         bool print_again; /* somebody has asked for it while CUPS was asked */
         bool printing;    /* the renderer's or CUPS's answer is awaited */
         Discarding discarding;
+
+        Receipt receipt;
 
         /* batch and its children */
         uint64_t parent_number; /* 0: no child */
@@ -328,6 +349,9 @@ int design_set_default(Job *job, Failure *failure);
 int design_begin(Job *job, const char *type, JobAnswer done, void *userdata, Failure *failure);
 /* Draws the card from the issuance data that has come; EVENT_EXTRACTED where that works. */
 void design_check(Job *job);
+/* What a design may show: the record's public fields, and what is known of every card. NULL without memory. */
+json_t *design_values(const JobEngine *engine, const char *type, const char *id, uint32_t count,
+                      const json_t *fields);
 
 /* --- print.c: the card's printed side --- */
 
@@ -375,6 +399,19 @@ void discards_withdraw(JobEngine *engine, uint64_t number);
 const char *discards_how(const JobEngine *engine, uint64_t number);
 bool discards_is_closed(const JobEngine *engine, uint64_t number);
 int discards_load(JobEngine *engine, json_t *object, Failure *failure);
+
+/* --- receipt.c: the holder's receipt --- */
+
+/* Keeps what it may say (design_values()) until the job is done, where the configuration wants one. Returns 0 or -ENOMEM. */
+int receipt_keep(Job *job, const json_t *values);
+/* The job ends: a receipt is due where it is done, and forgotten otherwise. */
+void receipt_due(Job *job);
+/* Sends it to the printer where it is due, after a restart too. */
+void receipt_print(Job *job);
+bool receipt_is_busy(const Job *job);
+void receipt_clear(Receipt *receipt);
+void receipt_to_json(const Job *job, json_t *object);
+int receipt_from_json(Job *job, const json_t *object);
 
 /* --- matchmaker.c: which card goes to which job --- */
 

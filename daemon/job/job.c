@@ -101,6 +101,7 @@ Job *job_free(Job *job) {
         free(job->design);
         print_clear(job);
         discard_clear(job);
+        receipt_clear(&job->receipt);
         free(job);
         return NULL;
 }

@@ -60,8 +60,10 @@ const char *job_target(const Job *job);    /* the reader's name; "" means any ta
 FailureKind job_error(const Job *job);     /* the last refusal, while waiting; the reason, once failed */
 const char *job_error_message(const Job *job); /* "" where there is none */
 const char *job_design(const Job *job);        /* the design's name; "" where there is none */
-const char *job_uuid(const Job *job);          /* RFC 9562 text form */
-uid_t job_owner(const Job *job);               /* who started it; (uid_t) -1: automatic mode */
+/* "": none; "kept", "printing", "printed" or "failed". Static. */
+const char *job_receipt(const Job *job);
+const char *job_uuid(const Job *job); /* RFC 9562 text form */
+uid_t job_owner(const Job *job);      /* who started it; (uid_t) -1: automatic mode */
 
 /* A batch's tally; 0 for other kinds. */
 typedef struct JobTally {

@@ -117,7 +117,8 @@ static void on_looked(PrintEnd end, const char *trouble, void *userdata) {
 static void look(Job *job) {
         _cleanup_failure_ Failure failure = {};
 
-        if (printer_look(job->engine->parts.printer, job->print_queue, job->print_id, on_looked, job) >= 0) {
+        if (printer_look(job->engine->parts.printer, PRINT_CARD, job->print_queue, job->print_id, on_looked,
+                         job) >= 0) {
                 job->printing = true;
                 return;
         }
@@ -158,8 +159,8 @@ static void on_drawn(int picture, const Failure *failure, void *userdata) {
         }
 
         snprintf(name, sizeof(name), "icreissue %.36s %u", job->uuid, job->print_attempt);
-        if (printer_order(job->engine->parts.printer, job->print_queue, name, picture, on_ordered, job) >=
-            0) {
+        if (printer_order(job->engine->parts.printer, PRINT_CARD, job->print_queue, name, picture, on_ordered,
+                          job) >= 0) {
                 job->printing = true;
                 return;
         }

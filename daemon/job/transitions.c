@@ -120,6 +120,8 @@ void job_dispatch(Job *job, JobEvent event) {
         if (job_is_finished(job)) {
                 json_decref(job->face);
                 job->face = NULL;
+                if (event != EVENT_BEGIN)
+                        receipt_due(job);
         }
 
         if (transition->durable) {

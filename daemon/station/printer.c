@@ -16,6 +16,7 @@ struct Printer {
 
 /* One question to CUPS. */
 typedef struct Question {
+        PrintMedium medium;
         char *queue;
         char *name;
         int pdf; /* -1 */
@@ -42,12 +43,13 @@ static Question *question_free(Question *question) {
 }
 DEFINE_CLEANUP(Question *, question_free)
 
-static Question *question_new(const char *queue, int id, void *userdata) {
+static Question *question_new(PrintMedium medium, const char *queue, int id, void *userdata) {
         _cleanup_(question_freep) Question *question = new0(Question, 1);
 
         if (!question)
                 return NULL;
 
+        question->medium = medium;
         question->pdf = -1;
         question->id = id;
         question->userdata = userdata;
@@ -135,9 +137,15 @@ static int card_options(cups_option_t **ret) {
         return cupsAddOption("printer-resolution", "300dpi", count, ret);
 }
 
+/* Rolls differ: only what is wider than the paper is made smaller (PWG 5100.13, print-scaling). */
+static int receipt_options(cups_option_t **ret) {
+        return cupsAddOption("print-scaling", "auto-fit", 0, ret);
+}
+
 static void refuse(Question *question) {
         failure_set(&question->failure, FAILURE_PRINT_FAILED,
-                    "CUPS does not take the card for the printer %s: %s. See lpstat -p %s.", question->queue,
+                    "CUPS does not take the %s for the printer %s: %s. See lpstat -p %s.",
+                    question->medium == PRINT_CARD ? "card" : "receipt", question->queue,
                     cupsLastErrorString(), question->queue);
 }
 
@@ -158,7 +166,7 @@ static void run_order(void *task) {
         if (question->id > 0)
                 return;
 
-        count = card_options(&options);
+        count = question->medium == PRINT_CARD ? card_options(&options) : receipt_options(&options);
         question->id = cupsCreateJob(http, question->queue, question->name, count, options);
         cupsFreeOptions(count, options);
         if (question->id <= 0)
@@ -175,9 +183,9 @@ static void order_done(void *task) {
         question->ordered(question->id, &question->failure, question->userdata);
 }
 
-int printer_order(Printer *printer, const char *queue, const char *name, int pdf, PrinterOrdered done,
-                  void *userdata) {
-        _cleanup_(question_freep) Question *question = question_new(queue, 0, userdata);
+int printer_order(Printer *printer, PrintMedium medium, const char *queue, const char *name, int pdf,
+                  PrinterOrdered done, void *userdata) {
+        _cleanup_(question_freep) Question *question = question_new(medium, queue, 0, userdata);
 
         if (!question || !(question->name = strdup(name)))
                 return -ENOMEM;
@@ -197,46 +205,70 @@ int printer_order(Printer *printer, const char *queue, const char *name, int pdf
 /* --- how it is --- */
 
 /* What printers report, by the beginning of the keyword (RFC 8011, 5.4.12; "-error" and the like follow it). */
+static const char *const silent_sentence[_PRINT_MEDIUM_MAX] = {
+        [PRINT_CARD] = "The printer does not answer. Switch it on, and check its cable.",
+        [PRINT_RECEIPT] = "The receipt printer does not answer. Switch it on, and check its cable.",
+};
+
 static const struct {
         const char *reason;
-        const char *sentence;
+        const char *sentences[_PRINT_MEDIUM_MAX]; /* NULL: it does not answer */
 } reasons[] = {
-        { "media-jam", "A card is jammed in the printer. Open it, take the card out, and close it." },
-        { "media-empty", "The printer has no card. Put the finished card into its feeder." },
-        { "media-needed", "The printer has no card. Put the finished card into its feeder." },
-        { "marker-supply-empty", "The printer's ribbon is used up. Put in a new one." },
-        { "toner-empty", "The printer's ribbon is used up. Put in a new one." },
-        { "cover-open", "The printer's cover is open. Close it." },
-        { "door-open", "The printer's cover is open. Close it." },
-        { "interlock-open", "The printer's cover is open. Close it." },
-        { "offline", "The printer does not answer. Switch it on, and check its cable." },
-        { "timed-out", "The printer does not answer. Switch it on, and check its cable." },
-        { "shutdown", "The printer does not answer. Switch it on, and check its cable." },
-        { "paused", "The printer's queue is stopped. Start it (cupsenable)." },
+        { "media-jam",
+          { [PRINT_CARD] = "A card is jammed in the printer. Open it, take the card out, and close it.",
+            [PRINT_RECEIPT] =
+                    "Paper is jammed in the receipt printer. Open it, take the paper out, and close it." } },
+        { "media-empty",
+          { [PRINT_CARD] = "The printer has no card. Put the finished card into its feeder.",
+            [PRINT_RECEIPT] = "The receipt printer has no paper. Put some in." } },
+        { "media-needed",
+          { [PRINT_CARD] = "The printer has no card. Put the finished card into its feeder.",
+            [PRINT_RECEIPT] = "The receipt printer has no paper. Put some in." } },
+        { "marker-supply-empty",
+          { [PRINT_CARD] = "The printer's ribbon is used up. Put in a new one.",
+            [PRINT_RECEIPT] = "The receipt printer's ink or toner is used up. Put in a new one." } },
+        { "toner-empty",
+          { [PRINT_CARD] = "The printer's ribbon is used up. Put in a new one.",
+            [PRINT_RECEIPT] = "The receipt printer's ink or toner is used up. Put in a new one." } },
+        { "cover-open",
+          { [PRINT_CARD] = "The printer's cover is open. Close it.",
+            [PRINT_RECEIPT] = "The receipt printer's cover is open. Close it." } },
+        { "door-open",
+          { [PRINT_CARD] = "The printer's cover is open. Close it.",
+            [PRINT_RECEIPT] = "The receipt printer's cover is open. Close it." } },
+        { "interlock-open",
+          { [PRINT_CARD] = "The printer's cover is open. Close it.",
+            [PRINT_RECEIPT] = "The receipt printer's cover is open. Close it." } },
+        { "offline", {} },
+        { "timed-out", {} },
+        { "shutdown", {} },
+        { "paused",
+          { [PRINT_CARD] = "The printer's queue is stopped. Start it (cupsenable).",
+            [PRINT_RECEIPT] = "The receipt printer's queue is stopped. Start it (cupsenable)." } },
 };
 
 /* What CUPS's backends say, in the language that they were asked in, while they try to reach a printer. */
 static const char *const silent[] = { "not responding", "unavailable", "become available",
                                       "Unable to locate" };
 
-static const char *reason_sentence(ipp_attribute_t *attribute) {
+static const char *reason_sentence(PrintMedium medium, ipp_attribute_t *attribute) {
         for (int i = 0; attribute && i < ippGetCount(attribute); i++) {
                 const char *reason = ippGetString(attribute, i, NULL);
 
                 for (size_t k = 0; reason && k < ELEMENTS(reasons); k++)
                         if (strncmp(reason, reasons[k].reason, strlen(reasons[k].reason)) == 0)
-                                return reasons[k].sentence;
+                                return reasons[k].sentences[medium] ?: silent_sentence[medium];
         }
 
         return NULL;
 }
 
-static const char *message_sentence(ipp_attribute_t *attribute) {
+static const char *message_sentence(PrintMedium medium, ipp_attribute_t *attribute) {
         const char *message = attribute ? ippGetString(attribute, 0, NULL) : NULL;
 
         for (size_t i = 0; message && i < ELEMENTS(silent); i++)
                 if (strstr(message, silent[i]))
-                        return "The printer does not answer. Switch it on, and check its cable.";
+                        return silent_sentence[medium];
 
         return NULL;
 }
@@ -291,10 +323,11 @@ static void run_look(void *task) {
         if (question->end == PRINT_UNSEEN)
                 trouble = "CUPS does not answer. Start it (systemctl start cups).";
         else if (question->end == PRINT_OPEN && printer)
-                trouble =
-                        reason_sentence(ippFindAttribute(printer, "printer-state-reasons", IPP_TAG_KEYWORD));
+                trouble = reason_sentence(question->medium, ippFindAttribute(printer, "printer-state-reasons",
+                                                                             IPP_TAG_KEYWORD));
         if (!trouble && question->end == PRINT_OPEN)
-                trouble = message_sentence(ippFindAttribute(job, "job-printer-state-message", IPP_TAG_TEXT));
+                trouble = message_sentence(question->medium,
+                                           ippFindAttribute(job, "job-printer-state-message", IPP_TAG_TEXT));
 
         question->trouble = trouble ? strdup(trouble) : NULL;
         ippDelete(job);
@@ -307,8 +340,9 @@ static void look_done(void *task) {
         question->looked(question->end, question->trouble, question->userdata);
 }
 
-int printer_look(Printer *printer, const char *queue, int id, PrinterLooked done, void *userdata) {
-        _cleanup_(question_freep) Question *question = question_new(queue, id, userdata);
+int printer_look(Printer *printer, PrintMedium medium, const char *queue, int id, PrinterLooked done,
+                 void *userdata) {
+        _cleanup_(question_freep) Question *question = question_new(medium, queue, id, userdata);
 
         if (!question)
                 return -ENOMEM;
@@ -334,7 +368,7 @@ static void cancel_done(void *task) {
 }
 
 int printer_cancel(Printer *printer, const char *queue, int id) {
-        _cleanup_(question_freep) Question *question = question_new(queue, id, NULL);
+        _cleanup_(question_freep) Question *question = question_new(PRINT_CARD, queue, id, NULL);
 
         if (!question || worker_submit(printer->worker, run_cancel, cancel_done, question) < 0)
                 return -ENOMEM;

@@ -44,7 +44,7 @@ START_TEST(the_shipped_designs_are_listed_and_described)
                 count++;
         }
 
-        ck_assert_uint_eq(count, 4);
+        ck_assert_uint_eq(count, 5);
         sd_bus_message_unref(reply);
         free(desk_call_refused(desk, desk_bus(desk), "DesignUnknown", "GetDesign", "s", "none"));
         desk_close(desk);
@@ -198,8 +198,50 @@ START_TEST(icreissuectl_lists_shows_and_writes_a_preview)
 }
 END_TEST
 
+static void write_receipt(Desk *desk, const char *view_box) {
+        char text[512];
+
+        snprintf(
+                text, sizeof(text),
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:icreissue=\"urn:icreissue:design\" viewBox=\"%s\" "
+                "icreissue:receipt=\"true\"><title>Own</title><g id=\"front\"><rect icreissue:text=\"no. {count}\" "
+                "x=\"2\" y=\"60\" width=\"50\" height=\"8\"/></g></svg>",
+                view_box);
+        desk_write(desk, "config/designs/own.svg", text);
+}
+
+static void expect_refusal(Desk *desk, const char *type, const char *error, const char *text) {
+        char *message =
+                desk_call_refused(desk, desk_bus(desk), error, "RenderDesign", "sssu", "own", type, "", 100u);
+
+        ck_assert_msg(strstr(message, text), "\"%s\" is not in \"%s\"", text, message);
+        free(message);
+}
+
+START_TEST(a_receipt_has_its_own_size_and_is_no_card)
+{
+        static const char *const sizes[] = { "0 0 20 90", "0 0 80 300", "0 0 80", "1 0 80 90", "" };
+        Desk *desk = story_open(0);
+
+        desk_call(desk, desk_bus(desk), NULL, "RenderDesign", "sssu", "receipt", "", "", 100u);
+        desk_directory(desk, "config/designs");
+        write_receipt(desk, "0 0 80 90");
+        desk_call(desk, desk_bus(desk), NULL, "RenderDesign", "sssu", "own", "", "", 100u);
+        expect_refusal(desk, STORY_V2, "DesignUnknown", "does not fit cards of type staff-v2");
+        write_receipt(desk, "0 0 80 65");
+        expect_refusal(desk, "", "PrintFailed", "over the receipt's edge");
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+                write_receipt(desk, sizes[i]);
+                expect_refusal(desk, "", "PrintFailed", "a receipt must have viewBox");
+        }
+
+        desk_close(desk);
+}
+END_TEST
+
 int main(void) {
         const TTest *const tests[] = {
+                a_receipt_has_its_own_size_and_is_no_card,
                 the_shipped_designs_are_listed_and_described,
                 a_preview_is_a_picture_of_the_record_or_of_nobody,
                 a_preview_shows_a_record_only_to_whom_it_may_be_shown,

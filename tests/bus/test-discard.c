@@ -634,6 +634,7 @@ static const struct {
         { "usim", DESK_T0, NULL },
         { "openpgp", DESK_T1, "00A4040006D27600012401" },
         { "globalplatform", DESK_T1, "00A4040007F049435203010100" },
+        { "desfire", DESK_T1, "905A000003F4812000" },
 };
 
 START_TEST(what_a_profile_ends_is_refused_afterwards)

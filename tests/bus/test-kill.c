@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* kill -9 of the daemon: in every state of a job, and at every APDU of a reissue. The job goes on after the restart;
- * the flag, the count and the card agree at the end. SIGTERM parks the card operation and loses nothing either. */
+/* kill -9 of the daemon: in every state of a job, and at every APDU of a reissue; and of pcscd. The job goes on after the
+ * restart; the flag, the count and the card agree at the end. SIGTERM parks the card operation and loses nothing either. */
 #include "tests/bus/story.h"
 
 #include <stdio.h>
@@ -119,8 +119,25 @@ START_TEST(killed_when_it_is_done)
 { kill_in_state("done"); }
 END_TEST
 
-/* Reissues onto a fresh blank and kills the daemon while the number-th APDU is under way. */
-static void kill_at(Desk *desk, unsigned number, DeskMoment moment) {
+static void kill_daemon(Desk *desk, const char *job) {
+        (void) job;
+        desk_kill_daemon(desk);
+        desk_release_card(desk, 1);
+        restart(desk);
+}
+
+/* The job waits until there is a reader again. */
+static void kill_pcscd(Desk *desk, const char *job) {
+        desk_kill_pcscd(desk);
+        desk_release_card(desk, 1);
+        story_wait_error(desk, job, "NoReader");
+        desk_start_pcscd(desk);
+}
+
+/* Reissues onto a fresh blank and kills while the number-th APDU is under way. */
+static void kill_at(Desk *desk, unsigned number, DeskMoment moment,
+                    void (*victim)(Desk *desk, const char *job)) {
+        uint32_t before = story_count(desk, STORY_V1, STORY_ID);
         char serial[17], *job;
 
         snprintf(serial, sizeof(serial), "%016X", number);
@@ -130,11 +147,9 @@ static void kill_at(Desk *desk, unsigned number, DeskMoment moment) {
         desk_hold_at(desk, 1, number, moment);
         job = story_reissue(desk, 0, 1);
         desk_wait_held(desk, 1);
-        desk_kill_daemon(desk);
-        desk_release_card(desk, 1);
-        restart(desk);
+        victim(desk, job);
         story_wait_done(desk, job);
-        story_expect_record(desk, STORY_V1, STORY_ID, "issued", number + 2);
+        story_expect_record(desk, STORY_V1, STORY_ID, "issued", before + 1);
         ck_assert_uint_eq(story_describe_count(desk, job, "spoiled"), 0);
         story_wait_reader(desk, 1, "ready");
         story_expect_card(desk, 1, STORY_V1, STORY_ID);
@@ -173,7 +188,7 @@ static void kill_at_every_apdu(DeskMoment moment) {
         ck_assert_uint_ge(count, 25);
         for (unsigned number = 1; number <= count; number++) {
                 desk_extend(desk, 60);
-                kill_at(desk, number, moment);
+                kill_at(desk, number, moment, kill_daemon);
         }
 
         desk_close(desk);
@@ -185,6 +200,53 @@ END_TEST
 
 START_TEST(killed_after_any_apdu_of_a_reissue_the_card_is_finished)
 { kill_at_every_apdu(DESK_AFTER); }
+END_TEST
+
+/* By day at every fifth, before and after it in turn. */
+START_TEST(when_pcscd_is_killed_at_any_apdu_of_a_reissue_the_job_goes_on_with_the_next_one)
+{
+        unsigned step = getenv("ICREISSUE_NIGHTLY") ? 1 : 5, count;
+        Desk *desk = story_open(2);
+
+        story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
+        count = count_apdus(desk);
+        for (unsigned number = 1; number <= count; number += step) {
+                desk_extend(desk, 60);
+                kill_at(desk, number, number / step % 2 ? DESK_BEFORE : DESK_AFTER, kill_pcscd);
+        }
+
+        desk_close(desk);
+}
+END_TEST
+
+/* As a desk whose key ring was lost with the power. */
+START_TEST(a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoiled)
+{
+        Desk *desk = open_with_request();
+        char *job;
+
+        desk_insert(desk, 1, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
+        story_wait_reader(desk, 1, "blank");
+        desk_hold_at(desk, 1, 14, DESK_BEFORE);
+        job = story_reissue(desk, 0, 1);
+        desk_wait_held(desk, 1);
+        desk_kill_daemon(desk);
+        desk_release_card(desk, 1);
+
+        desk_write(desk, "config/key-ring.yaml", "another: \"00\"\n");
+        restart(desk);
+        story_wait_error(desk, job, "ProfileInvalid");
+        story_expect_property(desk, job, "State", "waiting-for-blank");
+        ck_assert_uint_eq(story_describe_count(desk, job, "spoiled"), 0);
+
+        desk_kill_daemon(desk);
+        story_write_transport_code(desk, "3132333435363738");
+        restart(desk);
+        expect_reissued(desk, job);
+        ck_assert_uint_eq(story_describe_count(desk, job, "spoiled"), 0);
+        free(job);
+        desk_close(desk);
+}
 END_TEST
 
 START_TEST(sigterm_parks_the_card_and_the_next_start_finishes_it)
@@ -217,6 +279,8 @@ int main(void) {
                 killed_when_it_is_done,
                 killed_before_any_apdu_of_a_reissue_the_card_is_finished,
                 killed_after_any_apdu_of_a_reissue_the_card_is_finished,
+                when_pcscd_is_killed_at_any_apdu_of_a_reissue_the_job_goes_on_with_the_next_one,
+                a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoiled,
                 sigterm_parks_the_card_and_the_next_start_finishes_it,
         };
 

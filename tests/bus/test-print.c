@@ -14,6 +14,8 @@
 #include "tests/bus/story.h"
 #include "tests/desk/inside.h"
 
+#define NO_PAPER "The receipt waits: The receipt printer has no paper. Put some in."
+
 /* The room with CUPS and the printer in it: tests/desk/print-room. */
 typedef struct PrintRoom {
         Desk *desk;
@@ -129,6 +131,32 @@ static Desk *open_printing(const char *queue) {
         story_enrol(desk, STORY_V1, STORY_ID);
         desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, STORY_SERIAL));
         return desk;
+}
+
+/* What a PDF says; the caller frees it. */
+static char *text_of(Desk *desk, const char *pdf) {
+        char command[600], *text = calloc(1, 4096);
+        FILE *pipe;
+
+        snprintf(command, sizeof(command), "pdftotext -raw '%s' - | tr '\\n' ' '", pdf);
+        pipe = popen(command, "re");
+        if (!pipe || !text)
+                desk_fail(desk, "pdftotext cannot be run");
+        text[fread(text, 1, 4095, pipe)] = '\0';
+        ck_assert_int_eq(pclose(pipe), 0);
+        return text;
+}
+
+static void expect_receipt(Desk *desk, const char *pdf, const char *count) {
+        char *text = text_of(desk, pdf);
+
+        const char *const expected[] = { count, "Harbour Works Ltd", STORY_V1 " " STORY_ID, "Zoë Ångström" };
+
+        for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+                ck_assert_msg(strstr(text, expected[i]), "\"%s\" is not in the receipt: %s", expected[i],
+                              text);
+        ck_assert_ptr_null(strstr(text, "87654321")); /* the PIN */
+        free(text);
 }
 
 static bool advises(Desk *desk, const char *job, const char *text) {
@@ -360,6 +388,100 @@ START_TEST(a_card_that_shall_not_be_printed_is_not)
 }
 END_TEST
 
+/* A desk that gives receipts for its badges, which are not printed. */
+static Desk *open_receipts(const char *more) {
+        Desk *desk = story_open_closed(1);
+        char text[160];
+
+        snprintf(text, sizeof(text), "receipt: true\norganisation: Harbour Works Ltd\n%s", more);
+        desk_write(desk, "config/icreissue.yaml", text);
+        story_start(desk, 1);
+        return desk;
+}
+
+START_TEST(R12_the_holder_gets_a_receipt_with_the_count_once_for_all_restarts)
+{
+        Desk *desk = open_receipts("receipt-printer: receipt\n");
+        PrintRoom room = room_open(desk);
+        char *job, path[256];
+
+        order(&room, "receipts");
+        story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, STORY_SERIAL);
+        job = desk_wait_object(desk, DESK_JOB, "Receipt", "printed");
+        room_path(&room, "receipts/1.pdf", path);
+        expect_receipt(desk, path, "Issue no. 1");
+        free(job);
+
+        story_request(desk, STORY_V1, STORY_ID);
+        job = story_reissue(desk, 0, 0);
+        story_wait_state(desk, job, "waiting-for-blank");
+        room_jam(&room, "media-empty-error");
+        desk_remove(desk, 0);
+        desk_wait_card(desk, 0, false);
+        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, "B2B2B2B2B2B2B2B2"));
+        story_wait_done(desk, job);
+        free(desk_wait_property(desk, job, DESK_JOB, "Advice", NO_PAPER));
+        desk_kill_daemon(desk);
+        story_start(desk, 1);
+        free(desk_wait_property(desk, job, DESK_JOB, "Advice", NO_PAPER));
+        room_mend(&room);
+        room_release(&room);
+        free(desk_wait_property(desk, job, DESK_JOB, "Receipt", "printed"));
+        story_expect_property(desk, job, "State", "done");
+        room_path(&room, "receipts/2.pdf", path);
+        expect_receipt(desk, path, "Issue no. 2");
+        room_path(&room, "receipts/3.pdf", path);
+        ck_assert_int_ne(access(path, F_OK), 0);
+        free(job);
+        room_close(&room);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(a_receipt_that_cannot_be_printed_is_told_and_the_job_is_done)
+{
+        Desk *desk = open_receipts("receipt-printer: receipt\n"); /* and there is no CUPS */
+        char *job;
+
+        story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, STORY_SERIAL);
+        job = desk_wait_object(desk, DESK_JOB, "Receipt", "failed");
+        story_expect_property(desk, job, "State", "done");
+        story_expect_property(desk, job, "ErrorName", "");
+        ck_assert(advises(desk, job, "icreissuectl receipt 1"));
+        story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(without_a_printer_the_receipt_is_handed_out_by_the_job)
+{
+        Desk *desk = open_receipts("");
+        sd_bus_message *reply;
+        char *job, path[64];
+        int pdf;
+
+        story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, STORY_SERIAL);
+        job = desk_wait_object(desk, DESK_JOB, "Receipt", "kept");
+        desk_kill_daemon(desk);
+        story_start(desk, 1);
+        desk_call_on(desk, desk_bus(desk), job, DESK_JOB, &reply, "GetReceipt", "");
+        ck_assert_int_ge(sd_bus_message_read(reply, "h", &pdf), 0);
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), pdf);
+        expect_receipt(desk, path, "Issue no. 1");
+        sd_bus_message_unref(reply);
+
+        desk_write(desk, "config/icreissue.yaml", "");
+        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
+        story_enrol(desk, STORY_V1, "00000002");
+        free(job);
+        job = story_start_issue(desk, STORY_V1, "00000002", -1); /* it waits, and has none yet */
+        free(desk_call_refused_on(desk, desk_bus(desk), job, DESK_JOB, "InvalidArgs", "GetReceipt", ""));
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
 int main(void) {
         const TTest *const tests[] = {
                 what_arrives_at_the_printer_is_both_sides_of_the_card_at_its_size,
@@ -368,6 +490,9 @@ int main(void) {
                 a_card_whose_print_was_given_up_is_printed_again_without_touching_the_chip,
                 without_cups_the_card_is_made_and_waits_for_its_print_until_that_is_given_up,
                 a_card_that_shall_not_be_printed_is_not,
+                R12_the_holder_gets_a_receipt_with_the_count_once_for_all_restarts,
+                a_receipt_that_cannot_be_printed_is_told_and_the_job_is_done,
+                without_a_printer_the_receipt_is_handed_out_by_the_job,
                 /* By night: now and then ippeveprinter, started once more, takes no job, and CUPS gives all up. */
                 a_printer_that_is_gone_is_waited_for,
         };

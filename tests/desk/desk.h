@@ -171,6 +171,7 @@ void desk_wait_reader(Desk *desk, unsigned slot, bool plugged);
 bool desk_is_plugged(Desk *desk, unsigned slot);
 
 void desk_stop_pcscd(Desk *desk);
+void desk_kill_pcscd(Desk *desk);
 void desk_start_pcscd(Desk *desk);
 
 /* Another program takes the card in that reader for itself (SCARD_SHARE_EXCLUSIVE), and lets it go. */

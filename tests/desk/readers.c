@@ -103,10 +103,18 @@ void readers_wait(Desk *desk) {
         unlink(PCSCD_PLACE "/pcscd.pid");
 }
 
-void desk_stop_pcscd(Desk *desk) {
-        (void) process_end(desk, &desk->pcscd, SIGTERM);
+static void end_pcscd(Desk *desk, int signal) {
+        (void) process_end(desk, &desk->pcscd, signal);
         unlink(PCSCD);
         pcsc_forget(desk);
+}
+
+void desk_stop_pcscd(Desk *desk) {
+        end_pcscd(desk, SIGTERM);
+}
+
+void desk_kill_pcscd(Desk *desk) {
+        end_pcscd(desk, SIGKILL);
 }
 
 void desk_start_pcscd(Desk *desk) {

@@ -6,27 +6,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What is read without jansson is what jansson reads. */
-static void compare_readers(Span text) {
-        json_t *own = json_text_load_plain(text), *other;
-
-        if (!own)
-                return;
-
-        other = json_loadb((const char *) text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
-        if (!other || !json_equal(own, other))
-                abort();
-
-        json_decref(own);
-        json_decref(other);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_(record_freep) Record *record = NULL, *again = NULL;
         _cleanup_string_erase_ char *text = NULL, *text_again = NULL;
         _cleanup_failure_ Failure failure = {};
 
-        compare_readers(SPAN(data, size));
         if (record_parse(SPAN(data, size), &record, &failure) < 0) {
                 if (record || !failure_is_set(&failure))
                         abort();

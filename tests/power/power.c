@@ -109,6 +109,11 @@ bool power_enter_path(PowerScope *scope, int at, const char *path) {
         return scope->ours;
 }
 
+void power_enter_always(PowerScope *scope) {
+        *scope = (PowerScope){ .ours = true };
+        pthread_mutex_lock(&power.lock);
+}
+
 void power_leave(PowerScope *scope) {
         int error = errno;
 
@@ -165,7 +170,8 @@ int power_strike(PowerCall call, size_t *size) {
 
 /* --- the record --- */
 
-static void record_add(PowerRecord *record, const PowerEvent *event) {
+static void record_add(const PowerEvent *event) {
+        PowerRecord *record = power.record;
         PowerEvent *copy;
 
         if (record->count == record->allocated) {
@@ -186,8 +192,12 @@ static void record_add(PowerRecord *record, const PowerEvent *event) {
 }
 
 void power_note(const PowerEvent *event) {
-        if (power.record)
-                record_add(power.record, event);
+        if (!power.record)
+                return;
+
+        power_note_mapped(record_add);
+        if (event)
+                record_add(event);
 }
 
 void power_note_sync_all(void) {

@@ -4,7 +4,7 @@
  * counted, may be recorded in order with its data, and may be made to fail. Every other call goes straight on.
  *
  * Nothing is synced for real while a directory is watched: that a sync was asked for is what counts.
- * Not seen are writes through mmap and through stdio; disk_image_differs() finds out whether there were any. */
+ * Not seen are writes through stdio; disk_image_differs() finds out whether there were any. */
 #ifndef ICREISSUE_TESTS_POWER_H
 #define ICREISSUE_TESTS_POWER_H
 
@@ -104,6 +104,7 @@ typedef struct PowerScope {
 
 bool power_enter(PowerScope *scope, int descriptor);
 bool power_enter_path(PowerScope *scope, int at, const char *path);
+void power_enter_always(PowerScope *scope);
 void power_leave(PowerScope *scope);
 void power_adopt(int descriptor, bool is_new, unsigned *ret);
 bool power_find(int at, const char *path, int flags, unsigned *ret);
@@ -111,7 +112,8 @@ bool power_find(int at, const char *path, int flags, unsigned *ret);
 /* 0: do it, with *size made smaller perhaps. A negative errno: fail. 1 (writes only): do so much, then power_die(). */
 int power_strike(PowerCall call, size_t *size);
 __attribute__((noreturn)) void power_die(void);
-void power_note(const PowerEvent *event);
+void power_note(const PowerEvent *event); /* NULL: only what was written through mappings */
+void power_note_mapped(void (*note)(const PowerEvent *event));
 void power_note_sync_all(void);
 
 #endif

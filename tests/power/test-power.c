@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gdbm.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -198,6 +199,26 @@ START_TEST(a_file_without_a_name_gets_one)
         ck_assert_int_eq(linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW), 0);
         close(descriptor);
         expect_states(&bench, "[][t:t]");
+}
+END_TEST
+
+START_TEST(what_is_written_through_a_mapping_is_seen)
+{
+        _cleanup_(bench_done) Bench bench = bench_new();
+        int descriptor;
+        char *mapped;
+
+        prepare(&bench, "f", 'a', 4096);
+        begin(&bench);
+        descriptor = open_file(&bench, "f", O_RDWR);
+        mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+        ck_assert_ptr_ne(mapped, MAP_FAILED);
+        memset(mapped + 1000, 'b', 30);
+        put(descriptor, 'c', 10, 0);
+        mapped[4095] = 'd';
+        munmap(mapped, 4096);
+        close(descriptor);
+        expect_all_kept_is_the_directory(&bench);
 }
 END_TEST
 
@@ -498,6 +519,7 @@ int main(void) {
 
         tcase_add_test(calls, every_change_of_a_file_is_seen);
         tcase_add_test(calls, a_file_without_a_name_gets_one);
+        tcase_add_test(calls, what_is_written_through_a_mapping_is_seen);
         tcase_add_test(calls, what_gdbm_writes_is_seen);
         tcase_add_test(calls, a_call_fails_when_it_is_told_to);
         tcase_add_test(calls, a_process_dies_when_it_is_told_to);

@@ -42,6 +42,20 @@ START_TEST(the_key_file_is_in_the_configuration_directory_unless_its_path_is_abs
 }
 END_TEST
 
+START_TEST(a_receipts_printer_goes_with_receipts)
+{
+        _cleanup_(place_done) Place place = place_new();
+        _cleanup_(config_freep) Config *config = load(&place, "receipt: true\nreceipt-printer: roll\n", NULL);
+        _cleanup_failure_ Failure failure = {};
+
+        ck_assert_ptr_nonnull(config);
+        ck_assert(config->receipt);
+        ck_assert_str_eq(config->receipt_printer, "roll");
+        ck_assert_ptr_null(load(&place, "receipt-printer: roll\n", &failure));
+        ck_assert_ptr_nonnull(strstr(failure_message(&failure), "receipt: true"));
+}
+END_TEST
+
 START_TEST(a_key_file_without_a_name_is_a_mistake)
 {
         static const char *const texts[] = { "issuance-key: \"\"\n", "issuance-key: [a]\n",
@@ -92,6 +106,7 @@ int main(void) {
         TCase *tests = tcase_create("config");
 
         tcase_add_test(tests, the_key_file_is_in_the_configuration_directory_unless_its_path_is_absolute);
+        tcase_add_test(tests, a_receipts_printer_goes_with_receipts);
         tcase_add_test(tests, a_key_file_without_a_name_is_a_mistake);
         tcase_add_test(tests, a_design_belongs_to_a_card_type);
         tcase_add_test(tests, a_design_without_a_name_is_a_mistake);

@@ -60,57 +60,6 @@ START_TEST(text_is_what_jansson_would_write)
 }
 END_TEST
 
-START_TEST(text_is_read_as_jansson_reads_it)
-{
-        static const struct {
-                const char *text;
-                bool plain; /* jansson is not needed */
-        } cases[] = {
-                { "{}", true },
-                { " [ ] \n", true },
-                { "{\"a\":\"\",\"\":[1,-2,0,-0,999999999999999999],\"c\":{\"d\":\"01234567 89\"}}", true },
-                { "[\"\u00e4\u20ac01234567\u00e4\",\"0123456\x7f\"]", true },
-                { "[\"a\\n\"]", false },
-                { "[1.5]", false },
-                { "[1e3]", false },
-                { "[true]", false },
-                { "[1000000000000000000]", false },
-                { "[9999999999999999999]", false },
-                { "{\"a\":1,\"a\":1}", false },
-                { "{\"\u00e4\":1}", false },
-                { "[01]", false },
-                { "[1,]", false },
-                { "[1 2]", false },
-                { "{\"a\" 1}", false },
-                { "{\"a\":1,}", false },
-                { "[\"\x80\"]", false },
-                { "[\"\xed\xa0\x80\"]", false },
-                { "[\"a\tb\"]", false },
-                { "[\"01234567\001\"]", false },
-                { "[\"0123456", false },
-                { "[-]", false },
-                { "[- 1]", false },
-                { "[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", false },
-                { "\"a\"", false },
-                { "[] x", false },
-                { "", false },
-        };
-
-        for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                Span text = span_of_string(cases[i].text);
-                json_t *own = json_text_load_plain(text), *all = json_text_load(text, NULL),
-                       *other = json_loadb(cases[i].text, text.size, JSON_REJECT_DUPLICATES, NULL);
-
-                ck_assert_msg(!own == !cases[i].plain, "%zu", i);
-                ck_assert_msg(!all == !other && (!all || json_equal(all, other)), "%zu", i);
-                ck_assert_msg(!own || json_equal(own, other), "%zu", i);
-                json_decref(own);
-                json_decref(all);
-                json_decref(other);
-        }
-}
-END_TEST
-
 START_TEST(a_record_is_formatted_as_its_json_is)
 {
         _cleanup_(record_freep) Record *record = NULL;
@@ -277,7 +226,6 @@ int main(void) {
 
         record_erase_json_memory();
         tcase_add_test(tests, text_is_what_jansson_would_write);
-        tcase_add_test(tests, text_is_read_as_jansson_reads_it);
         tcase_add_test(tests, a_record_is_formatted_as_its_json_is);
         tcase_add_test(tests, a_record_with_only_a_key_is_unissued_and_has_count_zero);
         tcase_add_test(tests, a_record_is_formatted_as_it_was_parsed);

@@ -15,14 +15,18 @@ until_is() {
         events=$EVENTS_PID
         until "$@"; do
                 if [ "$SECONDS" -ge "$end" ]; then
-                        kill "$events"
+                        stop_listening "$events"
                         echo "waited in vain for: $*"
                         return 1
                 fi
                 read -r -t 2 -u "${EVENTS[0]}" signal || true
         done
-        kill "$events"
+        stop_listening "$events"
         : "$signal"
+}
+stop_listening() { # PID: bash minds a second coprocess beside one that it has not seen end
+        kill "$1"
+        wait "$1" 2>/dev/null || true
 }
 
 has_name() { # on the bus, without starting it
@@ -36,13 +40,45 @@ reader_is() { # NAME STATE
 }
 reader_is_gone() { ! icreissuectl readers 2>/dev/null | awk '{ print $1 }' | grep -qx "$1"; }
 
+# What udev knows of a reader's device, and what its object says of it. An empty value is as good as none.
+reader_knows_its_device() { # NAME SERIAL
+        local path device
+        for path in $(busctl tree --list $service | grep "^$root/reader/"); do
+                [ "$(busctl get-property $service "$path" $service.Reader Name)" = "s \"$1\"" ] || continue
+                device=$(busctl get-property $service "$path" $service.Reader DevicePath | sed 's/^s "\(.*\)"$/\1/')
+                [ "$(cat "$device/serial")" = "$2" ] || return 1
+                [ "$(busctl get-property $service "$path" $service.Reader Serial)" = "s \"$2\"" ] || return 1
+                device_is_called "$device" "$path" Vendor ID_VENDOR && device_is_called "$device" "$path" Model ID_MODEL
+                return
+        done
+        return 1
+}
+device_is_called() { # DEVICE OBJECT PROPERTY UDEV-PROPERTY: hwdb's name for it, or what the device says
+        local name
+        name=$(udevadm info --query=property --property="$4_FROM_DATABASE" --value "$1")
+        [ -n "$name" ] || name=$(udevadm info --query=property --property="$4" --value "$1")
+        [ -n "$name" ] && [ "$(busctl get-property $service "$2" $service.Reader "$3")" = "s \"$name\"" ]
+}
+
+badges() { # FIRST COUNT: lines as an export writes them, of so many badges that nobody has
+        awk -v first="$1" -v count="$2" 'BEGIN { for (i = first; i < first + count; i++)
+                printf "{\"type\": \"staff-v1\", \"id\": \"%08d\", \"fields\": {\"holder\": \"Ada\", " \
+                       "\"number\": \"S0000042\", \"expiry\": \"291231\", " \
+                       "\"access-key\": \"00112233445566778899AABBCCDDEEFF\", \"pin\": \"87654321\"}}\n", i }'
+}
 record_says() { # TYPE ID FLAG COUNT
         local said
         said=$(icreissuectl --json record show "$1" "$2" 2>/dev/null) || return 1
         [[ $said == *"\"flag\": \"$3\""* && $said =~ "\"count\": "$4[^0-9] ]]
 }
+journal_explains() { # MESSAGE-ID TEXT [FIELD=VALUE]
+        journalctl --no-pager -x -u icreissue MESSAGE_ID="$1" ${3:+"$3"} | grep -qF "$2"
+}
 line_is_down() { [ "$(busctl get-property $service $root $service LineState)" = 's "down"' ]; }
 job_runs() { icreissuectl jobs 2>/dev/null | grep -qw "$1"; } # KIND
+job_waits_with() { # NUMBER ERROR
+        [ "$(busctl get-property $service $root/job/"$1" $service.Job ErrorName 2>/dev/null)" = "s \"$service.Error.$2\"" ]
+}
 job_is() { # NUMBER STATE
         [ "$(busctl get-property $service $root/job/"$1" $service.Job State 2>/dev/null)" = "s \"$2\"" ]
 }

@@ -218,7 +218,7 @@ void vm_expect(Vm *vm, const char *command, const char *text) {
 void vm_write(Vm *vm, const char *path, const char *text) {
         char *encoded = base64_write(text);
 
-        vm_run(vm, "mkdir -p \"$(dirname %s)\" && base64 -d <<<%s >%s", path, encoded, path);
+        vm_run(vm, "mkdir -p \"$(dirname %s)\" && base64 -d <<<%s >%s && sync %s", path, encoded, path, path);
         free(encoded);
 }
 

@@ -47,7 +47,7 @@ int vm_finish(Vm *vm, unsigned command, const char **output);
 /* Runs a command that prints nothing else, and expects that text. */
 void vm_expect(Vm *vm, const char *command, const char *text);
 
-/* Writes a file in the machine. */
+/* Writes a file in the machine, onto its disk. */
 void vm_write(Vm *vm, const char *path, const char *text);
 
 /* ---- readers and cards ---- */
