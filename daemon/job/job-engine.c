@@ -278,8 +278,8 @@ static int job_reset(Job *job) {
         job->outcome = OUTCOME_NONE;
         job->print_attempt = 0;
         print_clear(job);
-        discard_forget_fields(job);
         receipt_clear(&job->receipt);
+        discard_forget_fields(job);
         job->count = 0;
         job->progress = 0;
         job->cancel_wanted = false;

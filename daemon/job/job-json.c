@@ -96,8 +96,8 @@ json_t *job_to_json(const Job *job) {
                 json_object_set_new(object, "design", json_string(job->design));
 
         print_to_json(job, object);
-        discard_to_json(job, object);
         receipt_to_json(job, object);
+        discard_to_json(job, object);
 
         if (failure_is_set(&job->error)) {
                 json_object_set_new(object, "error", json_string(failure_name(job->error.kind)));
@@ -317,9 +317,9 @@ int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *f
         if (r >= 0)
                 r = read_print(job, object);
         if (r >= 0)
-                r = read_discard(job, object);
-        if (r >= 0)
                 r = receipt_from_json(job, object);
+        if (r >= 0)
+                r = read_discard(job, object);
         if (r >= 0 && kind == JOB_EXTRACTION && (!job->branch || !job->type || !job->id))
                 r = -EINVAL;
         if (r == -ENOMEM)

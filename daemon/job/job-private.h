@@ -59,18 +59,6 @@ typedef struct HalfWritten {
         IssuePosition position;
 } HalfWritten;
 
-/* How far the old card is on its way to its end. */
-typedef struct Discarding {
-        bool wanted;     /* the job discards the old card when the new one is made */
-        bool begun;      /* journaled: the card may have been ended already */
-        bool ended;      /* durable: it has accepted every command of `discard:` */
-        bool failed;     /* and waits for somebody to say what now */
-        bool by_hand;    /* there is no machine for it */
-        json_t *fields;  /* what `discard:` needs of the record; NULL: nothing, or not any more */
-        CardPlace place; /* where it was ended, in this life of the service */
-        MillRun *run;    /* the mill is at work */
-} Discarding;
-
 /* The holder's receipt. Busy while it is on its way to the printer. */
 typedef enum ReceiptState {
         RECEIPT_NONE, /* the job is not done, or the configuration wants none */
@@ -89,6 +77,18 @@ typedef struct Receipt {
         bool asking;            /* the renderer's or CUPS's answer is awaited */
         sd_event_source *timer; /* CUPS is asked again */
 } Receipt;
+
+/* How far the old card is on its way to its end. */
+typedef struct Discarding {
+        bool wanted;     /* the job discards the old card when the new one is made */
+        bool begun;      /* journaled: the card may have been ended already */
+        bool ended;      /* durable: it has accepted every command of `discard:` */
+        bool failed;     /* and waits for somebody to say what now */
+        bool by_hand;    /* there is no machine for it */
+        json_t *fields;  /* what `discard:` needs of the record; NULL: nothing, or not any more */
+        CardPlace place; /* where it was ended, in this life of the service */
+        MillRun *run;    /* the mill is at work */
+} Discarding;
 
 typedef struct JobWaiter {
         struct JobWaiter *next;
@@ -367,6 +367,19 @@ int print_again(Job *job, Failure *failure);
 /* Forgets what was to be printed. */
 void print_clear(Job *job);
 
+/* --- receipt.c: the holder's receipt --- */
+
+/* Keeps what it may say (design_values()) until the job is done, where the configuration wants one. Returns 0 or -ENOMEM. */
+int receipt_keep(Job *job, const json_t *values);
+/* The job ends: a receipt is due where it is done, and forgotten otherwise. */
+void receipt_due(Job *job);
+/* Sends it to the printer where it is due, after a restart too. */
+void receipt_print(Job *job);
+bool receipt_is_busy(const Job *job);
+void receipt_clear(Receipt *receipt);
+void receipt_to_json(const Job *job, json_t *object);
+int receipt_from_json(Job *job, const json_t *object);
+
 /* --- discard.c: the old card's end --- */
 
 /* What begins when all is done with the new card; and when the job goes on after a restart, or begins as a job of its own. */
@@ -399,19 +412,6 @@ void discards_withdraw(JobEngine *engine, uint64_t number);
 const char *discards_how(const JobEngine *engine, uint64_t number);
 bool discards_is_closed(const JobEngine *engine, uint64_t number);
 int discards_load(JobEngine *engine, json_t *object, Failure *failure);
-
-/* --- receipt.c: the holder's receipt --- */
-
-/* Keeps what it may say (design_values()) until the job is done, where the configuration wants one. Returns 0 or -ENOMEM. */
-int receipt_keep(Job *job, const json_t *values);
-/* The job ends: a receipt is due where it is done, and forgotten otherwise. */
-void receipt_due(Job *job);
-/* Sends it to the printer where it is due, after a restart too. */
-void receipt_print(Job *job);
-bool receipt_is_busy(const Job *job);
-void receipt_clear(Receipt *receipt);
-void receipt_to_json(const Job *job, json_t *object);
-int receipt_from_json(Job *job, const json_t *object);
 
 /* --- matchmaker.c: which card goes to which job --- */
 

@@ -100,8 +100,8 @@ Job *job_free(Job *job) {
         free(job->branch);
         free(job->design);
         print_clear(job);
-        discard_clear(job);
         receipt_clear(&job->receipt);
+        discard_clear(job);
         free(job);
         return NULL;
 }

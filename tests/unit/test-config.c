@@ -108,7 +108,8 @@ START_TEST(a_mill_takes_the_card_of_one_reader)
                 &place,
                 "mill: {helper: gpio, reader: old, time-out: 9, options: {chip: gpiochip0, start: 17}}\n",
                 NULL);
-        _cleanup_(config_freep) Config *none = load(&place, NULL, NULL);
+        _cleanup_(place_done) Place empty = place_new();
+        _cleanup_(config_freep) Config *none = load(&empty, NULL, NULL);
 
         ck_assert_ptr_nonnull(config);
         ck_assert_str_eq(config->mill.helper, "gpio");
