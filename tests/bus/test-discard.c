@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The old card's end, through the whole daemon: ended by its profile, destroyed by the mill. Whatever goes wrong, no other card is
+/* R11: the old card's end, through the whole daemon: ended by its profile, destroyed by the mill. Whatever goes wrong, no other card is
  * touched, and none is said to be destroyed that is not. */
 #include <stdio.h>
 #include <string.h>
