@@ -11,7 +11,7 @@ jobs_at_once=$(nproc)
 
 # Debian 12's names. What each is for stands in README.md.
 packages_build=(autoconf automake fonts-dejavu-core gcc libc6-dev libcairo2-dev libcups2-dev libgdbm-dev libjansson-dev
-        libpango1.0-dev libpcsclite-dev librsvg2-dev libseccomp-dev libsmartcols-dev libssl-dev libsystemd-dev
+        libncurses-dev libpango1.0-dev libpcsclite-dev librsvg2-dev libseccomp-dev libsmartcols-dev libssl-dev libsystemd-dev
         libudev-dev libxml2-dev libxxhash-dev libyaml-dev libzint-dev libzip-dev make pkg-config)
 packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pycryptodome systemd util-linux
         vsmartcard-vpcd vsmartcard-vpicc)
@@ -22,7 +22,7 @@ packages_printer=(avahi-daemon cups-client cups-daemon cups-filters cups-ipp-uti
 # A desktop for the tests: a screen in memory, and a notification server on it.
 packages_desktop=(dunst xvfb)
 packages_check=("${packages_printer[@]}" "${packages_desktop[@]}" check clang-14 clang-format-14 groff-base libc6-dbg libclang-rt-14-dev libxml2-dev libxml2-utils llvm-14 man-db
-        opensc scdaemon umockdev valgrind)
+        opensc scdaemon tmux umockdev valgrind)
 # openssh-server is unpacked and not installed (unpack_sshd): installed, it would start a server and let it start at boot.
 # These are the libraries of its that a minimal system may lack, and what tests/bus/test-line-ssh needs besides.
 packages_ssh=(libgssapi-krb5-2 libpam0g libwrap0 openssh-client passwd)

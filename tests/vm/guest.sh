@@ -15,14 +15,18 @@ until_is() {
         events=$EVENTS_PID
         until "$@"; do
                 if [ "$SECONDS" -ge "$end" ]; then
-                        kill "$events"
+                        stop_listening "$events"
                         echo "waited in vain for: $*"
                         return 1
                 fi
                 read -r -t 2 -u "${EVENTS[0]}" signal || true
         done
-        kill "$events"
+        stop_listening "$events"
         : "$signal"
+}
+stop_listening() { # PID: bash minds a second coprocess beside one that it has not seen end
+        kill "$1"
+        wait "$1" 2>/dev/null || true
 }
 
 has_name() { # on the bus, without starting it
