@@ -32,6 +32,7 @@ static const struct option long_options[] = {
         { "card-type", required_argument, NULL, KEY_BITS + 13 },
         { "reader", required_argument, NULL, KEY_BITS + 14 },
         { "trace", no_argument, NULL, KEY_BITS + 15 },
+        { "discard", no_argument, NULL, KEY_BITS + 16 },
         {},
 };
 

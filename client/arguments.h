@@ -27,6 +27,7 @@ typedef enum OptionBit {
         OPTION_CARD_TYPE = 1 << 13,
         OPTION_READER = 1 << 14,
         OPTION_TRACE = 1 << 15,
+        OPTION_DISCARD = 1 << 16,
 } OptionBit;
 
 /* One row of the table of commands. */

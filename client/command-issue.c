@@ -8,7 +8,7 @@ static int append_text(sd_bus_message *call, const char *name, const char *text)
         return text ? sd_bus_message_append(call, "{sv}", name, "s", text) : 0;
 }
 
-/* --request with its --reason, --design, --card-type and --no-print, as options of the call. */
+/* --request with its --reason, --design, --card-type, --no-print and --discard, as options of the call. */
 static int append_options(sd_bus_message *call, const Arguments *arguments) {
         int r;
 
@@ -23,6 +23,8 @@ static int append_options(sd_bus_message *call, const Arguments *arguments) {
                 r = sd_bus_message_append(call, "{sv}", "print", "b", false);
         if (r >= 0)
                 r = append_text(call, "card-type", arguments->card_type);
+        if (r >= 0 && arguments_given(arguments, OPTION_DISCARD))
+                r = sd_bus_message_append(call, "{sv}", "discard", "b", true);
 
         return r < 0 ? r : sd_bus_message_close_container(call);
 }

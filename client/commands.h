@@ -29,6 +29,10 @@ int command_withdraw(Client *client, const Arguments *arguments);
 int command_reissue(Client *client, const Arguments *arguments);
 int command_issue(Client *client, const Arguments *arguments);
 
+int command_discard(Client *client, const Arguments *arguments);
+int command_discarded_list(Client *client, const Arguments *arguments);
+int command_discarded_confirm(Client *client, const Arguments *arguments);
+
 int command_jobs(Client *client, const Arguments *arguments);
 int command_job_show(Client *client, const Arguments *arguments);
 int command_job_follow(Client *client, const Arguments *arguments);

@@ -50,6 +50,7 @@ struct Service {
         Readers *readers;
         Designs *designs;
         Printer *printer;
+        Mill *mill;
         JobEngine *engine;
         ApiParts parts;
         Api *api;
@@ -247,7 +248,7 @@ static int helper_path(const char *name, char **ret) {
 
 static int service_open_designs(Service *service, Failure *failure) {
         const ServiceDirectories *directories = service->directories;
-        _cleanup_free_ char *helper = NULL;
+        _cleanup_free_ char *helper = NULL, *mills = NULL;
         int r;
 
         r = helper_path("icreissue-render", &helper);
@@ -257,6 +258,10 @@ static int service_open_designs(Service *service, Failure *failure) {
 
         if (r >= 0)
                 r = printer_new(service->event, &service->printer);
+        if (r >= 0)
+                r = helper_path("icreissue/mill", &mills);
+        if (r >= 0)
+                r = mill_new(service->event, directories->config, mills, &service->mill);
 
         return r < 0 ? failure_set_errno(failure, FAILURE_DESIGN_UNKNOWN, r, "Designs cannot be drawn") : 0;
 }
@@ -273,6 +278,7 @@ static int service_open_engine(Service *service, Failure *failure) {
                 .reissuing = service->reissuing,
                 .designs = service->designs,
                 .printer = service->printer,
+                .mill = service->mill,
         };
 
         return job_engine_new(&parts, api_job_observer(), service->api, &service->engine, failure);
@@ -429,6 +435,7 @@ Service *service_close(Service *service) {
         readers_freep(&service->readers);
         designs_freep(&service->designs);
         printer_freep(&service->printer);
+        mill_freep(&service->mill);
         job_engine_freep(&service->engine);
         centre_freep(&service->centre);
         issuance_file_closep(&service->issuance);

@@ -10,7 +10,7 @@ build_root=$source_dir/build
 jobs_at_once=$(nproc)
 
 # Debian 12's names. What each is for stands in README.md.
-packages_build=(autoconf automake fonts-dejavu-core gcc libc6-dev libcairo2-dev libcups2-dev libgdbm-dev libjansson-dev
+packages_build=(autoconf automake fonts-dejavu-core gcc libc6-dev libcairo2-dev libcups2-dev libgdbm-dev libgpiod-dev libjansson-dev
         libncurses-dev libpango1.0-dev libpcsclite-dev librsvg2-dev libseccomp-dev libsmartcols-dev libssl-dev libsystemd-dev
         libudev-dev libxml2-dev libxxhash-dev libyaml-dev libzint-dev libzip-dev make pkg-config)
 packages_desk=(dbus dbus-daemon iproute2 mount pcscd polkitd python3 python3-pycryptodome systemd util-linux

@@ -19,4 +19,9 @@ void config_branch_done(ConfigBranch *branch);
 int config_read_print(Config *config, YamlNode root, Failure *failure);
 void config_print_done(Config *config);
 
+/* `mill:`, a mapping; absent, the default stays: cards are destroyed by hand. */
+int config_mill_default(ConfigMill *mill);
+int config_read_mill(ConfigMill *mill, YamlNode node, Failure *failure);
+void config_mill_done(ConfigMill *mill);
+
 #endif

@@ -43,6 +43,7 @@ Config *config_free(Config *config) {
         }
 
         config_print_done(config);
+        config_mill_done(&config->mill);
         free(config->readers);
         free(config->branches);
         free(config->centre);
@@ -232,7 +233,8 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
                                             "job-limit", "spoiled-limit", "two-person",      "issuance-key",
                                             "branches",  "centre",        "line-timeout",    "line-idle",
                                             "idle-exit", "designs",       "organisation",    "address",
-                                            "printer",   "receipt",       "receipt-printer", NULL };
+                                            "printer",   "receipt",       "receipt-printer", "mill",
+                                            NULL };
         int r;
 
         r = read_key_file(config, yaml_find(root, "issuance-key"), directory, failure);
@@ -253,6 +255,8 @@ static int read_file(Config *config, YamlNode root, const char *directory, Failu
                 r = read_rest(config, root, failure);
         if (r >= 0)
                 r = config_read_print(config, root, failure);
+        if (r >= 0)
+                r = config_read_mill(&config->mill, yaml_find(root, "mill"), failure);
 
         return r;
 }
@@ -276,7 +280,7 @@ int config_load(const char *directory, Config **ret, Failure *failure) {
         config->idle_exit = 60;
         config->centre = strdup("the centre");
         config->station = strdup(gethostname(host, sizeof(host) - 1) == 0 && *host ? host : "station");
-        if (!config->station || !config->centre)
+        if (config_mill_default(&config->mill) < 0 || !config->station || !config->centre)
                 return failure_no_memory(failure);
 
         r = yaml_file_load(path, &file, failure);

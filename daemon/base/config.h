@@ -45,6 +45,15 @@ typedef struct ConfigDesign {
         char *design;
 } ConfigDesign;
 
+/* What destroys old cards (mill/protocol.h). */
+typedef struct ConfigMill {
+        char *helper;     /* its program's name; default "manual" */
+        char *reader;     /* the reader whose card it takes; NULL for "manual", which takes any */
+        unsigned timeout; /* seconds for one card; 1..600, default 60 */
+        char **arguments; /* --NAME=VALUE, from `options:`; NULL-terminated */
+        size_t argument_count;
+} ConfigMill;
+
 typedef struct Config {
         Role role;
         char *centre; /* role branch: how messages name the centre; default "the centre" */
@@ -68,6 +77,7 @@ typedef struct Config {
         char *receipt_printer; /* its queue in CUPS; NULL: it is kept with the job */
         char *organisation;    /* what a design's {organisation} becomes; NULL: nothing */
         char *address;         /* likewise {address} */
+        ConfigMill mill;
 } Config;
 
 const char *role_name(Role role); /* "standalone", ... Static. */

@@ -43,6 +43,7 @@ static const struct {
         [FAILURE_PROFILE_INVALID] = { OURS "ProfileInvalid", EINVAL, "A card profile is not valid." },
         [FAILURE_DESIGN_UNKNOWN] = { OURS "DesignUnknown", ENOENT, "There is no such design." },
         [FAILURE_PRINT_FAILED] = { OURS "PrintFailed", EIO, "The card could not be printed." },
+        [FAILURE_DISCARD_FAILED] = { OURS "DiscardFailed", EIO, "The old card could not be discarded." },
         [FAILURE_TOO_MANY_JOBS] = { OURS "TooManyJobs", EAGAIN, "Too many jobs are open." },
         [FAILURE_JOB_FINISHED] = { OURS "JobFinished", ESTALE, "The job is finished." },
         [FAILURE_CANCELLED] = { OURS "Cancelled", ECANCELED, "The job was cancelled." },

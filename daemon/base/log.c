@@ -38,6 +38,8 @@ static const struct {
         [LOG_CARD_SPOILED] = { "945bcf06ea5344b98b5f705fea2cdfa9", LOG_WARNING },
         [LOG_PRINT_FAILED] = { "22cbe1ca72814a3aa6f5c9493f5cd528", LOG_WARNING },
         [LOG_RECEIPT_FAILED] = { "6f1c2d8e94b7405f8d3aa2c7e95b1046", LOG_WARNING },
+        [LOG_CARD_DISCARDED] = { "46fd4ce6aa6b4be8a5fa1ab7e07c9ee1", LOG_NOTICE },
+        [LOG_DISCARD_FAILED] = { "d0ab23b7f0614a14b1b9b8a65a1dd8a3", LOG_WARNING },
         [LOG_RECORD_CHANGED] = { "0a72c428ec2d4ff0bd94aa80ce26fde1", LOG_NOTICE },
         [LOG_RECORD_REQUESTED] = { "abf2bae0ce7d4cc98be08f5757260478", LOG_NOTICE },
         [LOG_TRANSFER] = { "a6cac6032e0e411e89dd3929442734bc", LOG_NOTICE },

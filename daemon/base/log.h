@@ -29,6 +29,8 @@ typedef enum LogEvent {
         LOG_CARD_SPOILED,
         LOG_PRINT_FAILED,
         LOG_RECEIPT_FAILED,
+        LOG_CARD_DISCARDED,
+        LOG_DISCARD_FAILED,
         LOG_RECORD_CHANGED,
         LOG_RECORD_REQUESTED,
         LOG_TRANSFER,

@@ -87,8 +87,11 @@ static int details_reissue(Api *api, sd_bus_message *message, AuthorityNeed *nee
         if (reissue_arguments_read(message, &request, NULL) < 0)
                 return 0;
 
+        /* Each that is asked for needs its own permission. */
         if (request.request)
                 need->actions[1] = ACTION_REQUEST_REISSUE;
+        if (request.discard)
+                need->actions[request.request ? 2 : 1] = ACTION_DISCARD;
 
         r = copy_text(request.reason, &need->reason);
         return r < 0 ? r : card_details(api, request.source, need);
@@ -214,6 +217,9 @@ static const struct {
         { API_NAME, "Reissue", ACTION_REISSUE, details_reissue },
         { API_NAME, "Issue", ACTION_REISSUE, details_issue },
         { API_NAME, "StartBatch", ACTION_REISSUE, details_batch },
+        { API_NAME, "Discard", ACTION_DISCARD, details_reader },
+        { API_NAME, "ListDiscarded", ACTION_READ_RECORD, NULL },
+        { API_NAME, "ConfirmDiscarded", ACTION_DISCARD, NULL },
         { API_NAME, "ListCardTypes", NULL, NULL },
         { API_NAME, "ListDesigns", ACTION_READ_CARD, NULL },
         { API_NAME, "GetDesign", ACTION_READ_CARD, NULL },
@@ -228,6 +234,7 @@ static const struct {
         { JOB_INTERFACE, "GetReceipt", NULL, details_job },
         { JOB_INTERFACE, "Cancel", NULL, details_job },
         { JOB_INTERFACE, "Retry", NULL, details_job },
+        { JOB_INTERFACE, "ConfirmDiscarded", NULL, details_job },
         { JOB_INTERFACE, "Pause", NULL, details_job },
         { JOB_INTERFACE, "Resume", NULL, details_job },
         { "org.freedesktop.DBus.Properties", "Set", ACTION_MANAGE_SERVICE, NULL },

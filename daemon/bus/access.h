@@ -11,6 +11,7 @@
 #define ACTION_READ_RECORD     "org.example.ICReissue.read-record"
 #define ACTION_REQUEST_REISSUE "org.example.ICReissue.request-reissue"
 #define ACTION_REISSUE         "org.example.ICReissue.reissue"
+#define ACTION_DISCARD         "org.example.ICReissue.discard"
 #define ACTION_MANAGE_RECORDS  "org.example.ICReissue.manage-records"
 #define ACTION_MANAGE_SERVICE  "org.example.ICReissue.manage-service"
 

@@ -35,7 +35,7 @@ int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure
         const Option options[] = {
                 { "request", 'b', &request.request },     { "reason", 's', &request.reason },
                 { "design", 's', &request.design },       { "print", 'b', &print },
-                { "card-type", 's', &request.card_type },
+                { "card-type", 's', &request.card_type }, { "discard", 'b', &request.discard },
         };
         int r;
 
@@ -87,6 +87,20 @@ int issue_arguments_read(sd_bus_message *message, IssueRequest *ret, Failure *fa
         request.target = reader_argument(request.target);
         request.no_print = !print;
         *ret = request;
+        return 0;
+}
+
+int discard_arguments_read(sd_bus_message *message, const char **ret_reader, Failure *failure) {
+        const char *reader;
+        int r;
+
+        r = sd_bus_message_read(message, "s", &reader);
+        if (r >= 0)
+                r = options_read(message, NULL, 0, failure);
+        if (r < 0)
+                return r;
+
+        *ret_reader = reader_argument(reader);
         return 0;
 }
 

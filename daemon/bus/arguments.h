@@ -12,7 +12,7 @@
 
 struct Api;
 
-/* ssa{sv}: source, target, options request b, reason s, design s, print b. The owner is left alone. */
+/* ssa{sv}: source, target, options request b, reason s, design s, print b, discard b. The owner is left alone. */
 int reissue_arguments_read(sd_bus_message *message, ReissueRequest *ret, Failure *failure);
 
 /* sssa{sv}: type, id, target, options request b, reason s, design s. */
@@ -43,6 +43,9 @@ typedef struct ExportArguments {
 
 /* ha{sv}: type s, sealed b. */
 int export_arguments_read(sd_bus_message *message, ExportArguments *ret, Failure *failure);
+
+/* sa{sv}: reader, no options yet. */
+int discard_arguments_read(sd_bus_message *message, const char **ret_reader, Failure *failure);
 
 /* A reader's name as the job engine takes it: the last element of an object path, anything else as it is. */
 const char *reader_argument(const char *name);

@@ -11,7 +11,7 @@
 
 #include "base/failure.h"
 
-enum { AUTHORITY_ACTIONS_MAX = 2 };
+enum { AUTHORITY_ACTIONS_MAX = 3 };
 
 /* What one message needs. The details are what an administrator's polkit rules see; NULL where unknown. */
 typedef struct AuthorityNeed {

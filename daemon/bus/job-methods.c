@@ -139,6 +139,27 @@ int method_start_batch(sd_bus_message *message, void *userdata, sd_bus_error *er
         return reply_expect(&reply, r, &failure, error);
 }
 
+int method_discard(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        const Published *published = userdata;
+        Api *api = published->api;
+        _cleanup_(reply_freep) Reply *reply = NULL;
+        _cleanup_failure_ Failure failure = {};
+        const char *reader;
+        int r;
+
+        r = discard_arguments_read(message, &reader, &failure);
+        if (r < 0)
+                return error_set_failure(error, r, &failure);
+
+        r = reply_new(api, message, &reply);
+        if (r < 0)
+                return r;
+
+        r = job_engine_discard(api->parts->engine, reader, authority_caller(api->authority, message), on_job,
+                               reply, &failure);
+        return reply_expect(&reply, r, &failure, error);
+}
+
 int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         const Published *published = userdata;
         Api *api = published->api;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "bus/context.h"
+#include "bus/methods.h"
 #include "bus/reply.h"
 #include "bus/variant.h"
 
@@ -279,6 +280,8 @@ static const sd_bus_vtable job_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Retry", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_retry,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ConfirmDiscarded", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT,
+                                method_confirm_job_discarded, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Pause", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_pause,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Resume", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_resume,

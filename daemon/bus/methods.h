@@ -28,11 +28,17 @@ int method_read_card(sd_bus_message *message, void *userdata, sd_bus_error *erro
 int method_reissue(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_issue(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_start_batch(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_discard(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_import_records(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_export_records(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_check_store(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_backup_store(sd_bus_message *message, void *userdata, sd_bus_error *error);
 int method_rotate_key(sd_bus_message *message, void *userdata, sd_bus_error *error);
+
+/* discard-methods.c */
+int method_list_discarded(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_confirm_discarded(sd_bus_message *message, void *userdata, sd_bus_error *error);
+int method_confirm_job_discarded(sd_bus_message *message, void *userdata, sd_bus_error *error); /* a job's */
 
 /* line-methods.c */
 int method_check_line(sd_bus_message *message, void *userdata, sd_bus_error *error);

@@ -180,6 +180,13 @@ static const sd_bus_vtable root_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS("StartBatch", SD_BUS_ARGS("a(ss)", records, "s", target, "a{sv}", options),
                                 SD_BUS_RESULT("o", job), method_start_batch, SD_BUS_VTABLE_UNPRIVILEGED),
 
+        SD_BUS_METHOD_WITH_ARGS("Discard", SD_BUS_ARGS("s", reader, "a{sv}", options),
+                                SD_BUS_RESULT("o", job), method_discard, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListDiscarded", SD_BUS_NO_ARGS, SD_BUS_RESULT("aa{sv}", cards),
+                                method_list_discarded, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ConfirmDiscarded", SD_BUS_ARGS("t", job), SD_BUS_NO_RESULT,
+                                method_confirm_discarded, SD_BUS_VTABLE_UNPRIVILEGED),
+
         SD_BUS_METHOD_WITH_ARGS("ListCardTypes", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssas)", types),
                                 method_list_card_types, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListDesigns", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ss)", designs),

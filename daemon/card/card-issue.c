@@ -34,6 +34,7 @@ struct CardIssue {
         char *id;
         json_t *fields;
         bool resume;
+        bool discard, ended;
         Bytes resume_serial;
         Catalogue *catalogue;
         KeyRing *keys;
@@ -147,9 +148,27 @@ static int issue_wrong_type(CardIssue *issue) {
                            issue->type, failure_message(&unknown));
 }
 
+/* The very card that is to be ended. Without a serial the insertion tells, as it was compared before. */
+static int issue_check_old(CardIssue *issue) {
+        const CardFacts *facts = &issue->facts;
+
+        if (streq_null(facts->type, issue->type) && streq_null(facts->id, issue->id) &&
+            span_equal(bytes_span(&issue->resume_serial), bytes_span(&facts->serial)))
+                return 0;
+
+        return failure_set(
+                &issue->failure, FAILURE_CARD_TYPE_MISMATCH,
+                "The card in the reader \"%s\" is not the one that is to be discarded; nothing was done "
+                "to it.",
+                issue->reader->name);
+}
+
 /* Which cards are taken: blank ones of the type; for a job that goes on, the very one it began. */
 static int issue_check_card(CardIssue *issue) {
         const CardFacts *facts = &issue->facts;
+
+        if (issue->discard)
+                return issue_check_old(issue);
 
         if (!streq_null(facts->type, issue->type))
                 return failure_set(
@@ -230,6 +249,11 @@ static int issue_open(CardIssue *issue) {
                                         .tries_left = -1 };
         issue->reopen = true;
         issue->resumed = issue->resume;
+        if (issue->discard)
+                return plan_new_discard(catalogue_profile(issue->catalogue, issue->type), issue->keys,
+                                        issue->id, issue->fields, &issue->facts, issue->ended, &issue->plan,
+                                        &issue->failure);
+
         return plan_new(catalogue_profile(issue->catalogue, issue->type), issue->keys, issue->id,
                         issue->fields, &issue->facts, &issue->plan, &issue->failure);
 }
@@ -254,6 +278,9 @@ static int issue_take_again(CardIssue *issue) {
         same = streq_null(facts.type, issue->type) &&
                span_equal(bytes_span(&facts.serial), bytes_span(&issue->facts.serial)) &&
                (atr.size == 0 || span_equal(bytes_span(&atr), bytes_span(&issue->atr)));
+        /* A card is ended only where nothing speaks for another one: a twin without a serial would look the same. */
+        if (issue->discard)
+                same = same && facts.serial.size > 0 && streq_null(facts.id, issue->id);
         if (!same)
                 return failure_set(
                         &issue->failure, FAILURE_CARD_GONE,
@@ -345,7 +372,7 @@ static void issue_run(void *userdata) {
         if (r < 0 && !failure_is_set(&issue->failure))
                 failure_set(&issue->failure, FAILURE_WRITE_FAILED, "The card could not be written.");
 
-        issue->finished = issue->finished || r < 0;
+        issue->finished = issue->finished || r < 0 || (issue->discard && issue->halt == PLAN_WRITTEN);
         if (issue->finished)
                 issue_close(issue);
 }
@@ -470,6 +497,8 @@ static int issue_copy_request(CardIssue *issue, const CardIssueRequest *request)
         issue->id = strdup(request->id);
         issue->fields = request->fields ? json_deep_copy(request->fields) : json_object();
         issue->resume = request->resume;
+        issue->discard = request->discard;
+        issue->ended = request->ended;
         issue->position = request->from;
         if (!issue->type || !issue->id || !issue->fields)
                 return -ENOMEM;

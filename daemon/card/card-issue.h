@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One blank being made into a card, in one reader: written stage by stage, reset, read back and compared. It runs
+/* One blank being made into a card, in one reader: written stage by stage, reset, read back and compared; or an old card being
+ * ended. It runs
  * on the reader's worker inside one PC/SC transaction, and halts wherever the caller must first make something
  * durable: the caller journals and calls card_issue_continue(). */
 #ifndef ICREISSUE_CARD_CARD_ISSUE_H
@@ -23,6 +24,10 @@ typedef struct CardIssueRequest {
         bool resume;          /* the card with this serial was begun by this job: it need not be blank */
         Span serial; /* resume: the chip serial that the card must have (empty: it has not left its reader) */
         IssuePosition from; /* resume: where to go on */
+        /* The card with this ID (and this serial, where there is one) is ended instead: `discard:` runs on it. It is told
+         * JOURNAL before each command that cannot be taken back, and VERIFIED when the card has accepted all of them. */
+        bool discard;
+        bool ended; /* discard: `discard:` has run on it already; it is only proven to be that card */
 } CardIssueRequest;
 
 typedef enum CardIssueEvent {
@@ -58,7 +63,8 @@ typedef void (*CardIssueCallback)(CardIssue *issue, const CardIssueNews *news, v
 /* Begins. Failures that can be known beforehand come at once (NO_CARD, READER_BUSY); the others by CARD_ISSUE_FAILED:
  * NOT_BLANK, CARD_TYPE_MISMATCH, INVALID_ARGS (a field that cannot be encoded; the blank is untouched),
  * WRITE_FAILED (status word in words; a refused PIN with the tries left), VERIFY_FAILED (which field), CARD_GONE,
- * READER_GONE, READER_BUSY, CANCELLED. Which cards are taken: blank ones of `type`; with `resume` the one named. */
+ * READER_GONE, READER_BUSY, CANCELLED. Which cards are taken: blank ones of `type`; with `resume` the one named; with
+ * `discard` the one named by type, ID and serial, and no other (CARD_TYPE_MISMATCH). */
 int card_issue_start(Reader *reader, const CardIssueRequest *request, CardIssueCallback callback,
                      void *userdata, CardIssue **ret, Failure *failure);
 

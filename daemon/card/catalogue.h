@@ -47,6 +47,9 @@ bool profile_field_is_indexed(const Profile *profile, const char *name);
  * a field) is to count here. False for an unknown name. */
 bool profile_field_is_needed(const Profile *profile, const char *name);
 
+/* Whether ending a card needs that field: a step of `discard` names it. False for an unknown name. */
+bool profile_field_discards(const Profile *profile, const char *name);
+
 /* The number of fields of the profile, and the n-th one's name. Borrowed. */
 size_t profile_field_count(const Profile *profile);
 const char *profile_field_name(const Profile *profile, size_t n);

@@ -90,6 +90,39 @@ int plan_new(const Profile *profile, const KeyRing *keys, const char *id, const 
         return plan_encode(profile, &context, ret, failure);
 }
 
+int plan_new_discard(const Profile *profile, const KeyRing *keys, const char *id, const json_t *fields,
+                     const CardFacts *facts, bool ended, Plan **ret, Failure *failure) {
+        const ValueContext context = {
+                .profile = profile,
+                .keys = keys,
+                .id = id,
+                .fields = fields,
+                .serial = bytes_span(&facts->serial),
+                .reads = &facts->reads,
+        };
+        static char name[] = "discard";
+        _cleanup_(plan_freep) Plan *plan = new0(Plan, 1);
+        int r;
+
+        if (!plan || !(plan->stages = new0(PlanStage, 1)))
+                return failure_no_memory(failure);
+
+        plan->profile = profile;
+        plan->opened = NO_STAGE;
+        plan->ending.name = name;
+        plan->stages[0].stage = &plan->ending;
+        plan->stage_count = 1;
+        if (!ended) {
+                r = calls_encode(&profile->discard, &context, &plan->stages[0].write, failure);
+                if (r < 0)
+                        return r;
+        }
+
+        plan->work = plan->stages[0].write.count;
+        *ret = TAKE_PTR(plan);
+        return 0;
+}
+
 void plan_session(const Plan *plan, const PlanContext *context, FailureKind kind, Session *ret) {
         *ret = (Session){
                 .transport = context->transport,

@@ -15,6 +15,7 @@ typedef struct PlanStage {
 
 struct Plan {
         const Profile *profile;
+        Stage ending; /* what stands for `discard:` */
         PlanStage *stages;
         size_t stage_count;
         CallList verify;

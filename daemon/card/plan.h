@@ -15,6 +15,10 @@ typedef struct Plan Plan;
  * file:line:column of the value that cannot be encoded; PROFILE_INVALID a key that the key ring lacks. */
 int plan_new(const Profile *profile, const KeyRing *keys, const char *id, const json_t *fields,
              const CardFacts *facts, Plan **ret, Failure *failure);
+/* The same of `discard:`, which is one stage; empty where the profile has none, or with `ended`. There is nothing to verify
+ * afterwards. */
+int plan_new_discard(const Profile *profile, const KeyRing *keys, const char *id, const json_t *fields,
+                     const CardFacts *facts, bool ended, Plan **ret, Failure *failure);
 Plan *plan_free(Plan *plan);
 DEFINE_CLEANUP(Plan *, plan_free)
 

@@ -3,44 +3,54 @@
  * condition or a repeat. The others stay in the issuance file. */
 #include "card/profile.h"
 
-static void note_field(const Field *field, void *userdata) {
-        Profile *profile = userdata;
+/* The list that is looked at. */
+typedef struct Needs {
+        Profile *profile;
+        bool discard;
+} Needs;
 
-        profile->fields[field - profile->fields].needed = true;
+static void note_field(const Field *field, void *userdata) {
+        const Needs *needs = userdata;
+        Field *noted = &needs->profile->fields[field - needs->profile->fields];
+
+        noted->needed = true;
+        noted->discards = noted->discards || needs->discard;
 }
 
-static void note_steps(Profile *profile, const StepList *list);
+static void note_steps(Needs *needs, const StepList *list);
 
-static void note_step(Profile *profile, const Step *step) {
+static void note_step(Needs *needs, const Step *step) {
         if (step->when.field)
-                note_field(step->when.field, profile);
+                note_field(step->when.field, needs);
 
-        note_steps(profile, &step->done_if);
+        note_steps(needs, &step->done_if);
         if (step->repeat) {
                 if (step->repeat->each)
-                        note_field(step->repeat->each, profile);
+                        note_field(step->repeat->each, needs);
 
-                note_steps(profile, &step->repeat->steps);
+                note_steps(needs, &step->repeat->steps);
                 return;
         }
 
         for (size_t i = 0; i < VERB_ARGUMENTS_MAX; i++)
                 if (step->arguments[i].value)
-                        value_visit_fields(step->arguments[i].value, note_field, profile);
+                        value_visit_fields(step->arguments[i].value, note_field, needs);
 }
 
-static void note_steps(Profile *profile, const StepList *list) {
+static void note_steps(Needs *needs, const StepList *list) {
         for (size_t i = 0; i < list->count; i++)
-                note_step(profile, &list->steps[i]);
+                note_step(needs, &list->steps[i]);
 }
 
 void profile_note_needs(Profile *profile) {
-        note_field(profile->id, profile);
-        note_steps(profile, &profile->verify);
-        note_steps(profile, &profile->discard);
+        Needs making = { .profile = profile }, ending = { .profile = profile, .discard = true };
+
+        note_field(profile->id, &making);
+        note_steps(&making, &profile->verify);
+        note_steps(&ending, &profile->discard);
         for (size_t i = 0; i < profile->stage_count; i++) {
-                note_steps(profile, &profile->stages[i].open);
-                note_steps(profile, &profile->stages[i].write);
+                note_steps(&making, &profile->stages[i].open);
+                note_steps(&making, &profile->stages[i].write);
         }
 }
 
@@ -48,4 +58,10 @@ bool profile_field_is_needed(const Profile *profile, const char *name) {
         const Field *field = profile_field(profile, name);
 
         return field && field->needed;
+}
+
+bool profile_field_discards(const Profile *profile, const char *name) {
+        const Field *field = profile_field(profile, name);
+
+        return field && field->discards;
 }

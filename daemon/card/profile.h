@@ -30,8 +30,9 @@ typedef struct Field {
         size_t minimum, maximum; /* bytes, encoded */
         Encoding encoding;
         bool secret, index, optional;
-        bool needed; /* to make a card: profile-needs.c */
-        bool list;   /* several values, in order: at most `most` */
+        bool needed;   /* to make a card: profile-needs.c */
+        bool discards; /* to end one: `discard` names it */
+        bool list;     /* several values, in order: at most `most` */
         size_t most;
         bool luhn;          /* its last digit is the check digit of the others */
         char *default_text; /* NULL without one */

@@ -124,7 +124,7 @@ static int take_issuance_data(Job *job, const Record *record, Failure *failure) 
                 return r;
 
         job->count = record->count;
-        return 0;
+        return discard_take_fields(job, record) < 0 ? failure_no_memory(failure) : 0;
 }
 
 static void on_extracted(const Record *record, const Failure *failure, void *userdata) {
@@ -334,7 +334,7 @@ static void on_issue_progress(Job *job, const CardIssueNews *news) {
                                news->stage ? news->stage : "reading back");
 }
 
-static void card_job_let_sleep(Job *job) {
+void card_job_let_sleep(Job *job) {
         if (job->inhibited)
                 sleep_inhibitor_release(job->engine->inhibitor);
 
@@ -451,8 +451,10 @@ static void on_told(const Record *record _unused_, const Failure *failure, void 
         }
 
         job->centre_tries = 0;
-        if (job->outcome == OUTCOME_DONE)
-                job_dispatch(job, print_begin(job) > 0 ? EVENT_TO_PRINT : EVENT_CONFIRMED);
+        if (job->outcome == OUTCOME_DONE && print_begin(job) > 0)
+                job_dispatch(job, EVENT_TO_PRINT);
+        else if (job->outcome == OUTCOME_DONE)
+                job_dispatch(job, job->discarding.wanted ? EVENT_TO_DISCARD : EVENT_CONFIRMED);
         else
                 job_dispatch(job, job->outcome == OUTCOME_FAILED ? EVENT_ABANDONED : EVENT_ABANDONED_CANCEL);
 }

@@ -177,6 +177,8 @@ void job_advise_end(Job *job) {
                 job_set_advice(
                         job, "Take the finished card out of %s; it is card number %" PRIu32 " of its record.",
                         job->target, job->count);
+        else if (job->kind == JOB_DISCARD)
+                job_set_advice(job, "The old card is destroyed.");
         else
                 job_set_advice(job, "%s", "");
 }
@@ -187,6 +189,7 @@ void job_finish(Job *job) {
 
         card_place_clear(&job->granted);
         half_written_clear(&job->half);
+        card_job_let_sleep(job);
         if (success) {
                 job->progress = 1;
                 job_set_error(job, NULL);
@@ -195,7 +198,8 @@ void job_finish(Job *job) {
         job_advise_end(job);
         job_log_end(job);
         job_notify(job);
-        if (success && !job->print_queue && (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE))
+        if (success && !job->print_queue && !job->discarding.wanted &&
+            (job->kind == JOB_REISSUE || job->kind == JOB_ISSUE))
                 engine->observer->job_reissued(job, job_made_type(job), job->count,
                                                engine->observer_userdata);
 
@@ -212,7 +216,7 @@ void job_finish(Job *job) {
 
 bool job_is_busy(const Job *job) {
         return job->journaling || job->centre_busy || job->inhibiting || job->drawing || job->printing ||
-               job->issue;
+               job->issue || job->discarding.run;
 }
 
 int job_add_waiter(Job *job, JobAnswer done, void *userdata) {
@@ -244,6 +248,8 @@ int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure) {
                 background_stop(job);
         else if (job->issue && !job->journaling)
                 card_issue_cancel(job->issue);
+        else if (job->discarding.run)
+                discard_stop(job);
         else if (!job_is_busy(job) && job->state == JOB_PRINTING)
                 print_stop(job);
         else if (!job_is_busy(job))
@@ -273,6 +279,7 @@ static int job_reset(Job *job) {
         job->print_attempt = 0;
         print_clear(job);
         receipt_clear(&job->receipt);
+        discard_forget_fields(job);
         job->count = 0;
         job->progress = 0;
         job->cancel_wanted = false;
@@ -296,9 +303,9 @@ static int job_accept(Job *job, JobAnswer done, void *userdata, Failure *failure
         return r;
 }
 
-static int job_print_again(Job *job, JobAnswer done, void *userdata, Failure *failure) {
+static int job_go_on(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         _cleanup_failure_ Failure none = {};
-        int r = print_again(job, failure);
+        int r = (job->state == JOB_PRINTING ? print_again : discard_again)(job, failure);
 
         if (r >= 0)
                 done(job, &none, userdata);
@@ -311,8 +318,8 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         if (job->kind == JOB_EXTRACTION)
                 return job_accept(job, done, userdata, failure);
 
-        if (job->state == JOB_PRINTING)
-                return job_print_again(job, done, userdata, failure);
+        if (job->state == JOB_PRINTING || job->state == JOB_DISCARDING)
+                return job_go_on(job, done, userdata, failure);
 
         if (job->state != JOB_FAILED || job->journaling)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
@@ -360,7 +367,7 @@ void engine_check_parked(JobEngine *engine) {
                 return;
 
         for (Job *job = engine->first; job; job = job->next)
-                if (job->issue || job->inhibiting || background_is_running(job) ||
+                if (job->issue || job->inhibiting || job->discarding.run || background_is_running(job) ||
                     (job->centre_busy && centre_is_local(engine->parts.centre)))
                         return;
 
@@ -375,6 +382,8 @@ void job_engine_park(JobEngine *engine, void (*parked)(void *userdata), void *us
         for (Job *job = engine->first; job; job = job->next) {
                 if (job->issue && !job->journaling)
                         card_issue_cancel(job->issue);
+                if (job->discarding.run)
+                        mill_stop(job->discarding.run);
                 if (background_is_running(job))
                         background_stop(job);
         }
@@ -410,6 +419,9 @@ static int on_load(const char *key, json_t *object, void *userdata, Failure *fai
 
         if (strncmp(key, "branch/", 7) == 0)
                 return ledger_load(engine, key + 7, object, failure);
+
+        if (strncmp(key, "discard/", 8) == 0)
+                return discards_load(engine, object, failure);
 
         if (strncmp(key, "job/", 4) != 0)
                 return 0; /* a batch's results: when all batches are here */
@@ -506,6 +518,10 @@ int job_engine_new(const JobEngineParts *parts, const JobObserver *observer, voi
         engine->parts = *parts;
         engine->observer = observer;
         engine->observer_userdata = userdata;
+        engine->discards = json_array();
+        if (!engine->discards)
+                return failure_no_memory(failure);
+
         engine->automatic = parts->config->automatic != AUTOMATIC_NO;
         engine->automatic_request = parts->config->automatic == AUTOMATIC_REQUEST;
 
@@ -559,6 +575,7 @@ JobEngine *job_engine_free(JobEngine *engine) {
         sd_event_source_disable_unref(engine->match_source);
         sd_event_source_disable_unref(engine->asleep);
         json_decref(engine->refused);
+        json_decref(engine->discards);
         sleep_inhibitor_free(engine->inhibitor);
         free(engine);
         return NULL;

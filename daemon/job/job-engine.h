@@ -14,6 +14,7 @@
 #include "job/job.h"
 #include "line/centre.h"
 #include "station/designs.h"
+#include "station/mill.h"
 #include "station/printer.h"
 #include "station/sleep-inhibitor.h"
 
@@ -43,6 +44,7 @@ typedef struct JobEngineParts {
         ReissuingFile *reissuing;
         Designs *designs;
         Printer *printer;
+        Mill *mill;
         sd_bus *bus; /* to logind, which is asked not to let the machine sleep while a card is written */
 } JobEngineParts;
 
@@ -83,6 +85,7 @@ typedef struct ReissueRequest {
         const char *reason; /* of that request; "" otherwise */
         const char *design; /* ""; the configuration's for the card's type, where it names one */
         bool no_print;      /* it is not printed, whatever the configuration says */
+        bool discard;       /* the old card is discarded when the new one is made, recorded and printed */
         const char *card_type; /* of the new card; "" or NULL: the record's */
         uid_t owner;
 } ReissueRequest;
@@ -91,6 +94,23 @@ typedef struct ReissueRequest {
  * INVALID_ARGS) when it will not. DESIGN_UNKNOWN: no such design, or it does not fit the card type. */
 int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnswer done, void *userdata,
                        Failure *failure);
+
+/* Discards the old card in a reader: one whose record says that a newer card was made, with another chip serial. One whose
+ * chip has no serial is the operator's to destroy and to confirm. NO_CARD, NO_RECORD; DISCARD_FAILED for the record's
+ * current card, and where nothing tells. */
+int job_engine_discard(JobEngine *engine, const char *reader, uid_t owner, JobAnswer done, void *userdata,
+                       Failure *failure);
+
+/* The cards that were discarded, and those that still are to be destroyed, in the order of their jobs: array of {"job": its
+ * number, "type", "id", "serial" ("" where the card has none), "since", "destroyed": boolean, and once it is "at", "how" ("mill"
+ * or "hand"), "by"}. Borrowed until the next event. */
+const json_t *job_engine_discards(const JobEngine *engine);
+
+/* Somebody has destroyed such a card by hand, and says so; `done` is told when it is durable. The job is NULL where it is not
+ * on the bus any more; NO_CARD for a number that is not in the list, JOB_FINISHED for a card that is destroyed. */
+typedef void (*DiscardConfirmed)(const Failure *failure, void *userdata);
+int job_engine_confirm_discarded(JobEngine *engine, uint64_t number, uid_t by, DiscardConfirmed done,
+                                 void *userdata, Failure *failure);
 
 typedef struct IssueRequest {
         const char *type;

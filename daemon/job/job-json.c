@@ -54,6 +54,15 @@ static void print_to_json(const Job *job, json_t *object) {
                 json_object_set_new(object, "print-attempt", json_integer(job->print_attempt));
 }
 
+static void discard_to_json(const Job *job, json_t *object) {
+        const Discarding *discarding = &job->discarding;
+
+        if (discarding->wanted)
+                json_object_set_new(object, "discard",
+                                    json_pack("{s:b, s:b, s:O*}", "begun", discarding->begun, "ended",
+                                              discarding->ended, "fields", discarding->fields));
+}
+
 json_t *job_to_json(const Job *job) {
         json_t *object;
 
@@ -88,6 +97,7 @@ json_t *job_to_json(const Job *job) {
 
         print_to_json(job, object);
         receipt_to_json(job, object);
+        discard_to_json(job, object);
 
         if (failure_is_set(&job->error)) {
                 json_object_set_new(object, "error", json_string(failure_name(job->error.kind)));
@@ -233,6 +243,21 @@ static int read_print(Job *job, const json_t *object) {
         return 0;
 }
 
+static int read_discard(Job *job, const json_t *object) {
+        const json_t *discard = json_object_get(object, "discard");
+        json_t *fields = json_object_get(discard, "fields");
+
+        if ((discard && !json_is_object(discard)) || (fields && !json_is_object(fields)) ||
+            (job->state == JOB_DISCARDING && (!discard || !job->type || !job->id)))
+                return -EINVAL;
+
+        job->discarding.wanted = discard;
+        job->discarding.begun = json_is_true(json_object_get(discard, "begun"));
+        job->discarding.ended = json_is_true(json_object_get(discard, "ended"));
+        job->discarding.fields = json_incref(fields);
+        return 0;
+}
+
 static int read_rest(Job *job, const json_t *object) {
         const char *error = json_string_value(json_object_get(object, "error"));
         const char *message = json_string_value(json_object_get(object, "error-message"));
@@ -293,6 +318,8 @@ int job_from_json(JobEngine *engine, const json_t *object, Job **ret, Failure *f
                 r = read_print(job, object);
         if (r >= 0)
                 r = receipt_from_json(job, object);
+        if (r >= 0)
+                r = read_discard(job, object);
         if (r >= 0 && kind == JOB_EXTRACTION && (!job->branch || !job->type || !job->id))
                 r = -EINVAL;
         if (r == -ENOMEM)

@@ -24,10 +24,12 @@ typedef enum JobEvent {
         EVENT_BLANK_TO_COME, /* a blank is at hand, the issuance data is still to be extracted */
         EVENT_WRITTEN,
         EVENT_VERIFIED,
-        EVENT_CARD_LOST, /* the card, its reader or the operation on it has gone; it may come back */
-        EVENT_CONFIRMED, /* the centre has recorded the card */
-        EVENT_TO_PRINT,  /* the same, of a card that is to be printed */
-        EVENT_PRINTED,   /* the card is out of the printer */
+        EVENT_CARD_LOST,  /* the card, its reader or the operation on it has gone; it may come back */
+        EVENT_CONFIRMED,  /* the centre has recorded the card */
+        EVENT_TO_PRINT,   /* the same, of a card that is to be printed */
+        EVENT_PRINTED,    /* the card is out of the printer */
+        EVENT_TO_DISCARD, /* all is done with the new card, and the old one is to be discarded */
+        EVENT_DISCARDED,  /* it is destroyed */
         EVENT_FAIL,
         EVENT_CANCEL,
         EVENT_ABANDONED,        /* the centre has taken back the reservation of a job that failed */
@@ -75,6 +77,18 @@ typedef struct Receipt {
         bool asking;            /* the renderer's or CUPS's answer is awaited */
         sd_event_source *timer; /* CUPS is asked again */
 } Receipt;
+
+/* How far the old card is on its way to its end. */
+typedef struct Discarding {
+        bool wanted;     /* the job discards the old card when the new one is made */
+        bool begun;      /* journaled: the card may have been ended already */
+        bool ended;      /* durable: it has accepted every command of `discard:` */
+        bool failed;     /* and waits for somebody to say what now */
+        bool by_hand;    /* there is no machine for it */
+        json_t *fields;  /* what `discard:` needs of the record; NULL: nothing, or not any more */
+        CardPlace place; /* where it was ended, in this life of the service */
+        MillRun *run;    /* the mill is at work */
+} Discarding;
 
 typedef struct JobWaiter {
         struct JobWaiter *next;
@@ -136,6 +150,7 @@ struct Job {
         unsigned print_attempt;
         bool print_again; /* somebody has asked for it while CUPS was asked */
         bool printing;    /* the renderer's or CUPS's answer is awaited */
+        Discarding discarding;
 
         Receipt receipt;
 
@@ -200,7 +215,8 @@ struct JobEngine {
                 *asleep;   /* logind has refused: until this fires, or the machine wakes, no card is begun */
         void *extractions; /* tsearch(3) tree of the open ones, by UUID */
         struct Ledger *ledgers; /* of branches */
-        json_t *refused; /* {"key": hexadecimal, "digests": array}: keys and PINs that cards have refused */
+        json_t *discards; /* array of old cards that were or are to be discarded, in the order of their jobs */
+        json_t *refused;  /* {"key": hexadecimal, "digests": array}: keys and PINs that cards have refused */
         size_t stores_pending;
         bool parking;
         void (*parked)(void *userdata);
@@ -306,6 +322,8 @@ void card_job_tell_centre(Job *job);
 /* Asks the centre again without waiting any longer, if that is what the job does. */
 void card_job_ask_now(Job *job);
 void card_job_take_old_card(Job *job, Reader *reader);
+/* The machine may sleep again, as far as this job is concerned. */
+void card_job_let_sleep(Job *job);
 Actor job_actor(const Job *job);
 
 /* --- card-type.c: a card of another type than the record's --- */
@@ -362,12 +380,49 @@ void receipt_clear(Receipt *receipt);
 void receipt_to_json(const Job *job, json_t *object);
 int receipt_from_json(Job *job, const json_t *object);
 
+/* --- discard.c: the old card's end --- */
+
+/* What begins when all is done with the new card; and when the job goes on after a restart, or begins as a job of its own. */
+void card_job_begin_discard(Job *job);
+void card_job_discard(Job *job);
+/* Cancelled: the card stays in the list, unless nothing but this job wanted it there, and has not begun. */
+void card_job_keep_old_card(Job *job);
+/* Looks at the readers: begins with the old card where it is proven to be there, else says what is in the way. */
+void discard_follow(Job *job);
+/* Whether an old card that some job is to discard is proven to be in that reader. */
+bool discard_claims(JobEngine *engine, const Reader *reader);
+/* Keeps what `discard:` needs of the record. Returns 0 or -ENOMEM. */
+int discard_take_fields(Job *job, const Record *record);
+void discard_forget_fields(Job *job);
+void discard_clear(Job *job);
+/* The mill is told to stop, and the job cancelled when it has. */
+void discard_stop(Job *job);
+/* Goes on with what failed. INVALID_ARGS where nothing has. */
+int discard_again(Job *job, Failure *failure);
+
+/* --- discards.c: the list of discarded cards --- */
+
+/* The old card of the job is to be destroyed: it is in the list from now on. */
+void discards_add(Job *job);
+/* It is destroyed: how is "mill" or "hand", by whom as of a job's owner. */
+void discards_close(JobEngine *engine, uint64_t number, const char *how, uid_t by);
+/* It is not to be destroyed after all. */
+void discards_withdraw(JobEngine *engine, uint64_t number);
+/* "mill", "hand"; "" while it is not destroyed. */
+const char *discards_how(const JobEngine *engine, uint64_t number);
+bool discards_is_closed(const JobEngine *engine, uint64_t number);
+int discards_load(JobEngine *engine, json_t *object, Failure *failure);
+
 /* --- matchmaker.c: which card goes to which job --- */
 
 /* Looks at all readers and all waiting jobs again, once, before the event loop sleeps. */
 void matchmaker_schedule(JobEngine *engine);
 /* A card has appeared. */
 void matchmaker_card(JobEngine *engine, Reader *reader);
+/* Puts a refusal, which comes and goes with the cards in the readers, in the place of the last one. */
+void matchmaker_show_refusal(Job *job, const Failure *refusal);
+/* What is wrong with a reader whatever card a job wants. */
+void matchmaker_check_reader(const Reader *reader, Failure *ret);
 /* Advice and refusal of a waiting job, from what is in the readers. */
 void matchmaker_advise(Job *job);
 /* A card was spoiled in this reader, or one was made. */

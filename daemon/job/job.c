@@ -9,9 +9,10 @@
 #include "job/job-private.h"
 
 static const char *const kind_names[_JOB_KIND_MAX] = {
-        [JOB_REISSUE] = "reissue", [JOB_ISSUE] = "issue",           [JOB_BATCH] = "batch",
-        [JOB_IMPORT] = "import",   [JOB_EXPORT] = "export",         [JOB_CHECK] = "check",
-        [JOB_BACKUP] = "backup",   [JOB_ROTATE_KEY] = "rotate-key", [JOB_EXTRACTION] = "extraction",
+        [JOB_REISSUE] = "reissue",       [JOB_ISSUE] = "issue",   [JOB_DISCARD] = "discard",
+        [JOB_BATCH] = "batch",           [JOB_IMPORT] = "import", [JOB_EXPORT] = "export",
+        [JOB_CHECK] = "check",           [JOB_BACKUP] = "backup", [JOB_ROTATE_KEY] = "rotate-key",
+        [JOB_EXTRACTION] = "extraction",
 };
 
 static const char *const state_names[_JOB_STATE_MAX] = {
@@ -23,6 +24,7 @@ static const char *const state_names[_JOB_STATE_MAX] = {
         [JOB_VERIFYING] = "verifying",
         [JOB_RECORDING] = "recording",
         [JOB_PRINTING] = "printing",
+        [JOB_DISCARDING] = "discarding",
         [JOB_RUNNING] = "running",
         [JOB_PAUSED] = "paused",
         [JOB_DONE] = "done",
@@ -99,6 +101,7 @@ Job *job_free(Job *job) {
         free(job->design);
         print_clear(job);
         receipt_clear(&job->receipt);
+        discard_clear(job);
         free(job);
         return NULL;
 }
@@ -348,6 +351,9 @@ json_t *job_describe(const Job *job) {
 
         if (job->parent_number)
                 json_object_set_new(object, "batch", json_integer((json_int_t) job->parent_number));
+
+        if (job->discarding.wanted)
+                json_object_set_new(object, "discarded", json_string(discards_how(job->engine, job->number)));
 
         if (job_is_background(job))
                 json_object_set_new(object, background_tally_name(job->kind),

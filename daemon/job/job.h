@@ -14,6 +14,7 @@ typedef struct Job Job;
 typedef enum JobKind {
         JOB_REISSUE,
         JOB_ISSUE,
+        JOB_DISCARD, /* an old card is ended and destroyed, without a reissue */
         JOB_BATCH,
         JOB_IMPORT,
         JOB_EXPORT,
@@ -31,10 +32,11 @@ typedef enum JobState {
         JOB_WAITING_FOR_BLANK,
         JOB_WRITING,
         JOB_VERIFYING,
-        JOB_RECORDING, /* the centre is being told that a card was verified */
-        JOB_PRINTING,  /* it is on its way through the printer */
-        JOB_RUNNING,   /* batch, import, export, care of the stores: under way */
-        JOB_PAUSED,    /* batch */
+        JOB_RECORDING,  /* the centre is being told that a card was verified */
+        JOB_PRINTING,   /* it is on its way through the printer */
+        JOB_DISCARDING, /* the old card is waited for, ended, destroyed */
+        JOB_RUNNING,    /* batch, import, export, care of the stores: under way */
+        JOB_PAUSED,     /* batch */
         JOB_DONE,
         JOB_FAILED,
         JOB_CANCELLED,

@@ -199,7 +199,7 @@ static bool match_reader(JobEngine *engine, Reader *reader) {
         if (!facts || !facts->type || reader_in_use(reader))
                 return reader_in_use(reader);
 
-        if (give_old_card(engine, reader))
+        if (discard_claims(engine, reader) || give_old_card(engine, reader))
                 return true;
 
         if (engine->asleep)
@@ -234,13 +234,12 @@ static bool is_refusal(FailureKind kind) {
         }
 }
 
-static void show_refusal(Job *job, const Failure *refusal) {
+void matchmaker_show_refusal(Job *job, const Failure *refusal) {
         if (failure_is_set(refusal) || is_refusal(job->error.kind))
                 job_set_error(job, refusal);
 }
 
-/* What is wrong with a reader whatever card a job wants. */
-static void check_reader(const Reader *reader, Failure *ret) {
+void matchmaker_check_reader(const Reader *reader, Failure *ret) {
         if (reader_state(reader) == READER_BUSY)
                 failure_set(
                         ret, FAILURE_READER_BUSY,
@@ -266,7 +265,7 @@ static void advise_for_card(Job *job) {
         if (!reader)
                 failure_set(&refusal, FAILURE_NO_READER, "%s is not plugged in; plug it in.", job->source);
         else
-                check_reader(reader, &refusal);
+                matchmaker_check_reader(reader, &refusal);
 
         if (reader && reader_card(reader) && reader_card(reader)->type && !reader_card(reader)->id)
                 failure_set(
@@ -274,7 +273,7 @@ static void advise_for_card(Job *job) {
                         "The card in %s is a blank or has no ID that can be read; put the card in that is to be reissued.",
                         job->source);
 
-        show_refusal(job, &refusal);
+        matchmaker_show_refusal(job, &refusal);
         job_set_advice(job, "Put the card that is to be reissued into %s.", job->source);
 }
 
@@ -283,7 +282,7 @@ static void check_blank(const Job *job, const char *type, const Reader *reader, 
         const CardFacts *facts = reader_card(reader);
         const Job *owner;
 
-        check_reader(reader, ret);
+        matchmaker_check_reader(reader, ret);
         if (!facts || !facts->type || reader_in_use(reader) || is_old_card_of(job, reader) ||
             matchmaker_is_made(job->engine, reader) || card_place_is(&job->refused, reader))
                 return;
@@ -352,7 +351,7 @@ static void advise_for_blank(Job *job, const char *type) {
         Reader *full = reader_to_empty(job), *stopped = stopped_reader(job);
 
         check_targets(job, type, &refusal);
-        show_refusal(job, &refusal);
+        matchmaker_show_refusal(job, &refusal);
         if (stopped)
                 job_set_advice(
                         job,
@@ -408,6 +407,7 @@ static void match_all(JobEngine *engine) {
         for (Job *job = engine->first; job; job = job->next)
                 if (!job_is_finished(job)) {
                         follow_reading(job);
+                        discard_follow(job);
                         matchmaker_advise(job);
                 }
 }

@@ -100,7 +100,7 @@ static void on_looked(PrintEnd end, const char *trouble, void *userdata) {
 
         if (end == PRINT_OUT) {
                 job_set_error(job, NULL);
-                job_dispatch(job, EVENT_PRINTED);
+                job_dispatch(job, job->discarding.wanted ? EVENT_TO_DISCARD : EVENT_PRINTED);
         } else if (end == PRINT_ENDED) {
                 failure_set(&failure, FAILURE_PRINT_FAILED,
                             "The print job %d of %s was cancelled or given up.", job->print_id,

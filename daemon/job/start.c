@@ -90,6 +90,7 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
         job->state = JOB_WAITING_FOR_CARD;
         job->request = request->request;
         job->print = !request->no_print;
+        job->discarding.wanted = request->discard;
         r = card_type_choose(job, request->card_type, failure);
         if (r >= 0)
                 r = job_set_target(job, request->target, failure);

@@ -56,13 +56,20 @@ static const Transition transitions[] = {
         { JOB_RECORDING,         EVENT_BEGIN,            JOB_RECORDING,         false, card_job_tell_centre },
         { JOB_RECORDING,         EVENT_CONFIRMED,        JOB_DONE,              true,  job_finish },
         { JOB_RECORDING,         EVENT_TO_PRINT,         JOB_PRINTING,          true,  card_job_recorded },
+        { JOB_RECORDING,         EVENT_TO_DISCARD,       JOB_DISCARDING,        true,  card_job_begin_discard },
         { JOB_RECORDING,         EVENT_ABANDONED,        JOB_FAILED,            true,  job_finish },
         { JOB_RECORDING,         EVENT_ABANDONED_CANCEL, JOB_CANCELLED,         true,  job_finish },
 
         /* The card is made whatever becomes of its print: what goes wrong there waits for somebody to say print it again. */
         { JOB_PRINTING,          EVENT_BEGIN,            JOB_PRINTING,          false, card_job_print },
         { JOB_PRINTING,          EVENT_PRINTED,          JOB_DONE,              true,  job_finish },
+        { JOB_PRINTING,          EVENT_TO_DISCARD,       JOB_DISCARDING,        true,  card_job_discard },
         { JOB_PRINTING,          EVENT_CANCEL,           JOB_CANCELLED,         true,  job_finish },
+
+        /* The new card is good whatever becomes of the old one, which stays in the list of those to be destroyed. */
+        { JOB_DISCARDING,        EVENT_BEGIN,            JOB_DISCARDING,        false, card_job_discard },
+        { JOB_DISCARDING,        EVENT_DISCARDED,        JOB_DONE,              true,  job_finish },
+        { JOB_DISCARDING,        EVENT_CANCEL,           JOB_CANCELLED,         true,  card_job_keep_old_card },
 
         /* Found after a restart: it leaves the bus when its ten minutes are over. */
         { JOB_DONE,              EVENT_BEGIN,            JOB_DONE,              false, job_expire },
@@ -104,6 +111,9 @@ void job_dispatch(Job *job, JobEvent event) {
         job->state = transition->next;
         if (job->outcome != OUTCOME_NONE)
                 job_forget_secrets(job);
+        /* What ends the old card stays, sealed as everything in the journal, until it has. */
+        if (job->outcome == OUTCOME_FAILED || job->outcome == OUTCOME_CANCELLED || job_is_finished(job))
+                discard_forget_fields(job);
 
         if (job_is_finished(job) && !job->finished)
                 job->finished = time_now_text();
