@@ -57,6 +57,7 @@ START_TEST(readers_and_a_reissue_are_shown_from_the_blank_that_it_waits_for_to_i
         terminal_wait(terminal, "Job 2 is done: staff-v1, issuance count 2");
         terminal_wait(terminal, "2 staff-v1 no. 2: done");
         terminal_wait(terminal, "0 open jobs");
+        terminal_wait(terminal, "Take the finished card out of");
         terminal_wait_gone(terminal, STORY_ID);
         terminal_wait_gone(terminal, NEW_SERIAL);
         terminal_close(terminal);
@@ -219,11 +220,13 @@ START_TEST(the_service_may_go_and_come_back_and_is_not_started_by_the_display)
 }
 END_TEST
 
-START_TEST(a_reader_that_is_unplugged_leaves_the_display_and_comes_back)
+START_TEST(a_service_that_starts_late_is_seen_and_a_reader_that_is_unplugged_and_comes_back)
 {
-        Desk *desk = story_open(1);
+        Desk *desk = story_open_closed(1);
         Terminal *terminal = open_station(desk, 80, 24);
 
+        terminal_wait(terminal, "The service does not run."); /* nor can the bus start it here */
+        story_start(desk, 1);
         terminal_wait(terminal, NO_JOB);
         desk_unplug_reader(desk, 0);
         terminal_wait(terminal, "Plug in a card reader.");
@@ -313,6 +316,23 @@ START_TEST(the_terminal_is_as_it_was_whichever_way_the_display_ends)
 }
 END_TEST
 
+START_TEST(a_stopped_display_leaves_the_terminal_to_the_shell_and_comes_back)
+{
+        Desk *desk = story_open(1);
+        Terminal *terminal = open_station(desk, 80, 24);
+
+        terminal_wait(terminal, NO_JOB);
+        terminal_key(terminal, "C-z");
+        terminal_wait(terminal, "Stopped");
+        ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on} #{cursor_flag}"), "0 1");
+        terminal_run(terminal, "fg");
+        terminal_wait(terminal, NO_JOB);
+        ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on}"), "1");
+        terminal_close(terminal);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(who_may_not_cancel_is_told_so_on_the_display)
 {
         Desk *desk = open_issued();
@@ -388,9 +408,10 @@ int main(void) {
                 another_job_is_chosen_with_the_arrow_keys,
                 the_display_follows_the_terminals_size_and_a_small_one_has_the_sentence,
                 the_service_may_go_and_come_back_and_is_not_started_by_the_display,
-                a_reader_that_is_unplugged_leaves_the_display_and_comes_back,
+                a_service_that_starts_late_is_seen_and_a_reader_that_is_unplugged_and_comes_back,
                 automatic_mode_says_on_the_display_why_a_card_is_not_reissued,
                 the_terminal_is_as_it_was_whichever_way_the_display_ends,
+                a_stopped_display_leaves_the_terminal_to_the_shell_and_comes_back,
                 who_may_not_cancel_is_told_so_on_the_display,
                 who_is_asked_for_a_password_has_the_terminal_for_it_and_then_the_display_again,
                 without_a_terminal_it_refuses_by_name,
