@@ -12,7 +12,7 @@
 
 /* --- tests --- */
 
-START_TEST(the_old_card_is_ended_and_milled_when_the_new_one_is_made)
+START_TEST(R11_the_old_card_is_ended_and_milled_when_the_new_one_is_made)
 {
         Machine machine;
         Desk *desk = mill_open(&machine);
@@ -327,7 +327,7 @@ END_TEST
 
 int main(void) {
         const TTest *const tests[] = {
-                the_old_card_is_ended_and_milled_when_the_new_one_is_made,
+                R11_the_old_card_is_ended_and_milled_when_the_new_one_is_made,
                 a_mill_that_fails_leaves_the_card_in_the_list_and_retry_touches_no_chip,
                 a_mill_that_is_not_there_is_told_and_cancelled_the_card_stays_in_the_list,
                 a_cancel_stops_the_mill,
