@@ -23,6 +23,8 @@ struct Watch {
         sd_bus *bus;  /* listens, and never calls the service */
         json_t *jobs; /* object: path -> properties, as long as the bus has them */
         QuestionList questions;
+        json_t *touched; /* object: jobs of which signals have told since all were asked for; NULL: nothing is asked */
+        bool ask_again;
         sd_event_source *again; /* the system bus is called again */
         unsigned wait;          /* seconds until then */
 };
@@ -51,6 +53,12 @@ static void say_job(Watch *watch, const char *path, const json_t *job) {
                 notices_close(watch->notices, path);
         if (r < 0)
                 log_debug("%s: no memory for its notice", path);
+}
+
+/* What signals tell and what is answered come over two connections, in any order: signals are later. */
+static void touch(Watch *watch, const char *path) {
+        if (watch->touched)
+                json_object_set_new(watch->touched, path, json_true());
 }
 
 /* How a job that ended before we came has ended is no news. */
@@ -86,6 +94,10 @@ static int on_properties_changed(sd_bus_message *signal, void *userdata, sd_bus_
         const char *path = sd_bus_message_get_path(signal);
         json_t *job = json_object_get(watch->jobs, path);
 
+        if (job)
+                touch(watch, path);
+        else
+                watch->ask_again = watch->touched != NULL; /* the answer may be of before this */
         if (!job || sd_bus_message_skip(signal, "s") < 0 || bus_json_read(signal, &changed) < 0)
                 return 0;
 
@@ -99,16 +111,23 @@ static int on_added(sd_bus_message *signal, void *userdata, sd_bus_error *error 
         Watch *watch = userdata;
         const char *path;
 
-        if (sd_bus_message_read(signal, "o", &path) >= 0 && bus_json_read(signal, &interfaces) >= 0)
-                job_appears(watch, path, json_object_get(interfaces, JOB_INTERFACE));
+        if (sd_bus_message_read(signal, "o", &path) < 0 || bus_json_read(signal, &interfaces) < 0)
+                return 0;
+
+        touch(watch, path);
+        job_appears(watch, path, json_object_get(interfaces, JOB_INTERFACE));
         return 0;
 }
 
 static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *error _unused_) {
+        Watch *watch = userdata;
         const char *path;
 
-        if (sd_bus_message_read(signal, "o", &path) >= 0)
-                job_disappears(userdata, path);
+        if (sd_bus_message_read(signal, "o", &path) < 0)
+                return 0;
+
+        touch(watch, path);
+        job_disappears(watch, path);
         return 0;
 }
 
@@ -185,33 +204,56 @@ static int on_card_removed(sd_bus_message *signal, void *userdata, sd_bus_error 
 
 /* --- the service comes and goes --- */
 
-static void on_objects(const json_t *objects, const char *argument _unused_, void *userdata) {
-        Watch *watch = userdata;
+static void forget_question(Watch *watch) {
+        json_decref(watch->touched);
+        watch->touched = NULL;
+}
+
+static void ask_objects(Watch *watch);
+
+static void take_objects(Watch *watch, const json_t *objects) {
         const char *path;
         json_t *interfaces, *job;
         void *next;
 
-        if (!objects)
-                return;
-
-        json_object_foreach_safe(watch->jobs, next, path, job) if (!json_object_get(objects, path))
+        json_object_foreach_safe(watch->jobs, next, path, job) if (!json_object_get(objects, path) &&
+                                                                   !json_object_get(watch->touched, path))
                 job_disappears(watch, path);
 
-        json_object_foreach((json_t *) objects, path, interfaces)
+        json_object_foreach((json_t *) objects, path, interfaces) if (!json_object_get(watch->touched, path))
                 job_appears(watch, path, json_object_get(interfaces, JOB_INTERFACE));
 }
 
-static void ask_objects(Watch *watch) {
-        int r = question_ask(&watch->questions, watch->event,
-                             &(QuestionCall){ .path = SERVICE_PATH,
-                                              .interface = MANAGER_INTERFACE,
-                                              .member = "GetManagedObjects",
-                                              .argument = "",
-                                              .answered = on_objects,
-                                              .userdata = watch });
+static void on_objects(const json_t *objects, const char *argument _unused_, void *userdata) {
+        Watch *watch = userdata;
 
-        if (r < 0)
-                log_debug("the service's jobs cannot be asked for: %s", strerrordesc_np(-r));
+        if (objects)
+                take_objects(watch, objects);
+
+        forget_question(watch);
+        if (watch->ask_again)
+                ask_objects(watch);
+}
+
+static void ask_objects(Watch *watch) {
+        int r;
+
+        watch->ask_again = watch->touched != NULL;
+        if (watch->touched || !(watch->touched = json_object()))
+                return;
+
+        r = question_ask(&watch->questions, watch->event,
+                         &(QuestionCall){ .path = SERVICE_PATH,
+                                          .interface = MANAGER_INTERFACE,
+                                          .member = "GetManagedObjects",
+                                          .argument = "",
+                                          .answered = on_objects,
+                                          .userdata = watch });
+        if (r >= 0)
+                return;
+
+        forget_question(watch);
+        log_debug("the service's jobs cannot be asked for: %s", strerrordesc_np(-r));
 }
 
 /* Nothing can be done for a job whose service has stopped; what it waits for is said again when that is back. */
@@ -263,6 +305,7 @@ static int on_disconnected(sd_bus_message *signal _unused_, void *userdata, sd_b
         Watch *watch = userdata;
 
         questions_forget(&watch->questions);
+        forget_question(watch);
         service_gone(watch);
         return open_later(watch);
 }
@@ -356,6 +399,7 @@ Watch *watch_free(Watch *watch) {
                 return NULL;
 
         questions_forget(&watch->questions);
+        forget_question(watch);
         sd_event_source_disable_unref(watch->again);
         sd_bus_close_unref(watch->bus);
         json_decref(watch->jobs);

@@ -84,9 +84,19 @@ int done_desfire_create_application(Session *session, const Call *call, bool *re
         return r;
 }
 
+/* With the application goes the session that was opened in it, so that the answer has no MAC. */
 int verb_desfire_delete_application(Session *session, const Call *call, StepResult *ret, Failure *failure) {
-        return send_header(session, call->step, INSTRUCTION_DELETE_APPLICATION, application_of(call), ret,
-                           failure);
+        const DesfireChannel *channel = (const DesfireChannel *) session->secure;
+        Span application = application_of(call);
+        const DesfireCommand command = {
+                .message = { .instruction = INSTRUCTION_DELETE_APPLICATION,
+                             .header = application,
+                             .mode = DESFIRE_MAC },
+                .answer = DESFIRE_MAC,
+                .ends = channel && span_equal(SPAN_OF_ARRAY(channel->application), application),
+        };
+
+        return desfire_send(session, call->step, &command, ret, failure);
 }
 
 int verb_desfire_format(Session *session, const Call *call, StepResult *ret, Failure *failure) {

@@ -177,9 +177,9 @@ static void on_confirmed(const Failure *failure, void *userdata) {
 
 static int check_confirmable(const json_t *entry, uint64_t number, const Job *job, Failure *failure) {
         if (!entry)
-                return failure_set(failure, FAILURE_NO_CARD,
-                                   "No card of a job %" PRIu64 " is in the list (icreissuectl discarded list).",
-                                   number);
+                return failure_set(
+                        failure, FAILURE_NO_CARD,
+                        "No card of a job %" PRIu64 " is in the list (icreissuectl discarded list).", number);
 
         if (is_destroyed(entry))
                 return failure_set(failure, FAILURE_JOB_FINISHED,

@@ -61,7 +61,7 @@ typedef struct HalfWritten {
 
 /* The holder's receipt. Busy while it is on its way to the printer. */
 typedef enum ReceiptState {
-        RECEIPT_NONE, /* the job is not done, or the configuration wants none */
+        RECEIPT_NONE, /* the job has not made a card and ended, or the configuration wants none */
         RECEIPT_KEPT, /* there is no queue for it: it can be had */
         RECEIPT_PRINTING,
         RECEIPT_PRINTED,
@@ -371,8 +371,8 @@ void print_clear(Job *job);
 
 /* Keeps what it may say (design_values()) until the job is done, where the configuration wants one. Returns 0 or -ENOMEM. */
 int receipt_keep(Job *job, const json_t *values);
-/* The job ends: a receipt is due where it is done, and forgotten otherwise. */
-void receipt_due(Job *job);
+/* The job ends: a receipt is due where a card was made, whatever became of its print and of the old one; else forgotten. */
+void receipt_due(Job *job, bool made);
 /* Sends it to the printer where it is due, after a restart too. */
 void receipt_print(Job *job);
 bool receipt_is_busy(const Job *job);

@@ -48,7 +48,7 @@ int receipt_keep(Job *job, const json_t *values) {
         return job->receipt.values ? 0 : -ENOMEM;
 }
 
-void receipt_due(Job *job) {
+void receipt_due(Job *job, bool made) {
         const Config *config = job->engine->parts.config;
         char date[sizeof("20260701")] = "";
         time_t now = time(NULL);
@@ -57,7 +57,7 @@ void receipt_due(Job *job) {
         if (!job->receipt.values)
                 return;
 
-        if (job->state != JOB_DONE) {
+        if (!made) {
                 receipt_clear(&job->receipt);
                 return;
         }
@@ -80,7 +80,7 @@ int job_draw_receipt(Job *job, DesignDone done, void *userdata, Failure *failure
         if (job->receipt.state == RECEIPT_NONE)
                 return failure_set(failure, FAILURE_INVALID_ARGS,
                                    "Job %" PRIu64
-                                   " has no receipt. One has it once it is done, where the configuration "
+                                   " has no receipt. One that has made a card has, where the configuration "
                                    "says \"receipt: true\".",
                                    job->number);
 

@@ -121,7 +121,8 @@ void job_dispatch(Job *job, JobEvent event) {
                 json_decref(job->face);
                 job->face = NULL;
                 if (event != EVENT_BEGIN)
-                        receipt_due(job);
+                        receipt_due(job, job->state == JOB_DONE || transition->state == JOB_PRINTING ||
+                                                 transition->state == JOB_DISCARDING);
         }
 
         if (transition->durable) {

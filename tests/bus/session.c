@@ -233,8 +233,8 @@ void session_stop_serving(Session *session) {
 
 /* --- waiting --- */
 
-/* Handles one message of one of them; where there is none, waits for one. */
-static int step(Session *session) {
+/* Handles one message of one of them; where there is none, waits for one, so many milliseconds at most. */
+static int step(Session *session, int milliseconds) {
         sd_bus *buses[] = { session->bus, session->other };
         struct pollfd polled[2] = {};
         int r;
@@ -247,19 +247,31 @@ static int step(Session *session) {
                                              .events = (short) sd_bus_get_events(buses[i]) };
         }
 
-        return poll(polled, session->other ? 2 : 1, desk_time_left(session->desk)) < 0 ? -errno : 0;
+        return poll(polled, session->other ? 2 : 1, milliseconds) < 0 ? -errno : 0;
+}
+
+/* milliseconds: after which it is looked at again, whatever has come; -1: never. */
+static void wait_for(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
+                     void *userdata, int milliseconds) {
+        while (!holds(session, userdata)) {
+                int left = desk_time_left(session->desk), r;
+
+                r = step(session, milliseconds >= 0 && milliseconds < left ? milliseconds : left);
+                if (r < 0)
+                        desk_fail(session->desk, "%s: the buses: %s", what, strerror(-r));
+                if (left == 0)
+                        desk_fail(session->desk, "%s: it does not come", what);
+        }
 }
 
 void session_wait(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
                   void *userdata) {
-        while (!holds(session, userdata)) {
-                int r = step(session);
+        wait_for(session, what, holds, userdata, -1);
+}
 
-                if (r < 0)
-                        desk_fail(session->desk, "%s: the buses: %s", what, strerror(-r));
-                if (desk_time_left(session->desk) == 0)
-                        desk_fail(session->desk, "%s: it does not come", what);
-        }
+void session_ask_until(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
+                       void *userdata) {
+        wait_for(session, what, holds, userdata, 5);
 }
 
 static const Shown *find_open(const Session *session, const char *summary) {

@@ -46,6 +46,10 @@ void session_stop_serving(Session *session);
 void session_wait(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
                   void *userdata);
 
+/* The same of what nothing tells of: it is looked at again and again, until the desk's time is over. */
+void session_ask_until(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
+                       void *userdata);
+
 /* Waits for the notice that is there and not closed. It stays the session's. */
 const Shown *session_wait_shown(Session *session, const char *summary);
 void session_wait_closed(Session *session, uint32_t id);

@@ -2,7 +2,6 @@
 /* The desktop's notices, from the daemon to the notification server: icreissue-notify as the session's bus starts it, a
  * played server whose every call is seen, and dunst under Xvfb as a real one. */
 #include <jansson.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -224,16 +223,6 @@ static bool is_serving(Session *session, void *userdata) {
         return call_dunst(session, "Ping", NULL) >= 0;
 }
 
-/* dunst tells nobody what it shows: it is asked, again and again, until the desk's time is over. */
-static void ask_until(Session *session, const char *what, bool (*holds)(Session *session, void *userdata),
-                      void *userdata) {
-        while (!holds(session, userdata)) {
-                if (desk_time_left(session->desk) == 0)
-                        desk_fail(session->desk, "%s: it does not come", what);
-                (void) poll(NULL, 0, 5);
-        }
-}
-
 static Screen open_screen(Session *session) {
         char *screen[] = { "Xvfb",      ":7",   "-screen",    "0", "640x400x24", "-nolock",
                            "-nolisten", "unix", "-displayfd", "1", NULL };
@@ -249,7 +238,7 @@ static Screen open_screen(Session *session) {
         process_start(session->desk, &opened.server, "Xvfb", &pipe, NULL, screen);
         free(process_line(session->desk, "Xvfb", pipe));
         process_start(session->desk, &opened.dunst, "dunst", NULL, environment, dunst);
-        ask_until(session, "dunst", is_serving, NULL);
+        session_ask_until(session, "dunst", is_serving, NULL);
         return opened;
 }
 
@@ -258,7 +247,7 @@ static void close_screen(Screen *screen) {
         process_end(screen->session->desk, &screen->server, SIGTERM);
 }
 
-/* How many notices dunst shows, and how many it has shown. */
+/* How many notices dunst shows, and how many it has shown: it tells nobody by itself. */
 typedef struct Numbers {
         uint32_t displayed, past;
 } Numbers;
@@ -313,12 +302,12 @@ START_TEST(a_notification_server_shows_the_prompt_and_then_the_reissued_card)
         session_start_notify(session);
         story_enrol(desk, STORY_V1, STORY_ID);
         job = story_start_issue(desk, STORY_V1, STORY_ID, -1);
-        ask_until(session, "the prompt", displays, &(Numbers){ 1, 0 });
+        session_ask_until(session, "the prompt", displays, &(Numbers){ 1, 0 });
         desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, STORY_SERIAL));
         story_wait_done(desk, job);
-        ask_until(session, "the reissued card", displays, &(Numbers){ 1, 1 });
+        session_ask_until(session, "the reissued card", displays, &(Numbers){ 1, 1 });
         ck_assert_int_ge(call_dunst(session, "NotificationCloseAll", NULL), 0);
-        ask_until(session, "the end", displays, &(Numbers){ 0, 2 });
+        session_ask_until(session, "the end", displays, &(Numbers){ 0, 2 });
 
         told = history(session); /* the latest first */
         ck_assert_str_eq(history_text(told, 0, "summary"), "Card " STORY_ID " issued, issue no. 1");

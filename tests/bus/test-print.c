@@ -124,8 +124,10 @@ static Desk *open_printing(const char *queue) {
         Desk *desk = story_open_closed(1);
         char text[128];
 
-        snprintf(text, sizeof(text),
-                 "printer: %s\ndesigns: {staff-v1: library}\norganisation: Harbour Works Ltd\n", queue);
+        snprintf(
+                text, sizeof(text),
+                "printer: %s\nreceipt: true\ndesigns: {staff-v1: library}\norganisation: Harbour Works Ltd\n",
+                queue);
         desk_write(desk, "config/icreissue.yaml", text);
         story_start(desk, 1);
         story_enrol(desk, STORY_V1, STORY_ID);
@@ -367,6 +369,7 @@ START_TEST(without_cups_the_card_is_made_and_waits_for_its_print_until_that_is_g
         story_expect_property(desk, job, "State", "printing");
         story_cancel(desk, job);
         story_expect_property(desk, job, "State", "cancelled");
+        story_expect_property(desk, job, "Receipt", "kept"); /* the holder has the card */
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 1);
         free(job);
         desk_close(desk);

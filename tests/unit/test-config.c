@@ -101,6 +101,51 @@ START_TEST(a_design_without_a_name_is_a_mistake)
 }
 END_TEST
 
+START_TEST(a_mill_takes_the_card_of_one_reader)
+{
+        _cleanup_(place_done) Place place = place_new();
+        _cleanup_(config_freep) Config *config = load(
+                &place,
+                "mill: {helper: gpio, reader: old, time-out: 9, options: {chip: gpiochip0, start: 17}}\n",
+                NULL);
+        _cleanup_(place_done) Place empty = place_new();
+        _cleanup_(config_freep) Config *none = load(&empty, NULL, NULL);
+
+        ck_assert_ptr_nonnull(config);
+        ck_assert_str_eq(config->mill.helper, "gpio");
+        ck_assert_str_eq(config->mill.reader, "old");
+        ck_assert_uint_eq(config->mill.timeout, 9);
+        ck_assert_uint_eq(config->mill.argument_count, 2);
+        ck_assert_str_eq(config->mill.arguments[0], "--chip=gpiochip0");
+        ck_assert_str_eq(config->mill.arguments[1], "--start=17");
+        ck_assert_str_eq(none->mill.helper, "manual");
+        ck_assert_ptr_null(none->mill.reader);
+}
+END_TEST
+
+START_TEST(a_mill_that_could_take_any_card_is_a_mistake)
+{
+        static const char *const texts[] = {
+                "mill: {helper: gpio}\n",
+                "mill: {helper: ../gpio, reader: old}\n",
+                "mill: {helper: manual, reader: old}\n",
+                "mill: {options: {chip: gpiochip0}}\n",
+                "mill: {helper: gpio, reader: old, time-out: 0}\n",
+                "mill: {helper: gpio, reader: old, options: {time-out: 5}}\n",
+                "mill: {helper: gpio, reader: old, options: {-x: 5}}\n",
+                "mill: {helper: gpio, reader: old, speed: 5}\n",
+        };
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                _cleanup_(place_done) Place place = place_new();
+                _cleanup_failure_ Failure failure = {};
+
+                ck_assert_ptr_null(load(&place, texts[i], &failure));
+                ck_assert_int_eq(failure.kind, FAILURE_PROFILE_INVALID);
+        }
+}
+END_TEST
+
 int main(void) {
         Suite *suite = suite_create("config");
         TCase *tests = tcase_create("config");
@@ -110,6 +155,8 @@ int main(void) {
         tcase_add_test(tests, a_key_file_without_a_name_is_a_mistake);
         tcase_add_test(tests, a_design_belongs_to_a_card_type);
         tcase_add_test(tests, a_design_without_a_name_is_a_mistake);
+        tcase_add_test(tests, a_mill_takes_the_card_of_one_reader);
+        tcase_add_test(tests, a_mill_that_could_take_any_card_is_a_mistake);
         suite_add_tcase(suite, tests);
         return run_suite(suite);
 }

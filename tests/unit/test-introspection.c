@@ -288,7 +288,7 @@ START_TEST(every_method_has_a_permission)
                         methods++;
                 }
 
-        ck_assert_uint_eq(methods, 29);
+        ck_assert_uint_eq(methods, 33);
         ck_assert(has_row("org.freedesktop.DBus.Properties", "Set"));
 }
 END_TEST
