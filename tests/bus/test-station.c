@@ -381,33 +381,6 @@ START_TEST(who_may_not_cancel_is_told_so_on_the_display)
 }
 END_TEST
 
-START_TEST(who_is_asked_for_a_password_has_the_terminal_for_it_and_then_the_display_again)
-{
-        Desk *desk = open_issued();
-        Terminal *terminal = terminal_open(desk, 80, 24);
-        char *job;
-
-        story_request(desk, STORY_V1, STORY_ID);
-        job = story_reissue(desk, 0, 1);
-        terminal_run(terminal, "setpriv --reuid 65534 --regid 65534 --clear-groups "
-                               "sh -c '(pkttyagent --process $$ --notify-fd 9 9>&1 >/dev/tty &) | cat; "
-                               "exec icreissuectl station'");
-        terminal_wait(terminal, "> Blank card");
-        terminal_type(terminal, "cy");
-        terminal_wait(terminal, "Password:");
-        ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on} #{cursor_flag}"), "0 1");
-        terminal_type(terminal, "wrong");
-        terminal_key(terminal, "Enter");
-        terminal_wait(terminal, "> Blank card");
-        terminal_wait(terminal, "You are not allowed to do this.");
-        ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on} #{cursor_flag}"), "1 0");
-        story_expect_property(desk, job, "State", "waiting-for-blank");
-        free(job);
-        terminal_close(terminal);
-        desk_close(desk);
-}
-END_TEST
-
 START_TEST(without_a_terminal_it_refuses_by_name)
 {
         Desk *desk = story_open(1);
@@ -441,7 +414,6 @@ int main(void) {
                 the_terminal_is_as_it_was_whichever_way_the_display_ends,
                 a_stopped_display_leaves_the_terminal_to_the_shell_and_comes_back,
                 who_may_not_cancel_is_told_so_on_the_display,
-                who_is_asked_for_a_password_has_the_terminal_for_it_and_then_the_display_again,
                 without_a_terminal_it_refuses_by_name,
         };
 
