@@ -141,6 +141,33 @@ START_TEST(a_failed_job_tells_its_error_with_what_to_do_and_is_begun_anew_by_a_k
 }
 END_TEST
 
+START_TEST(an_old_card_destroyed_by_hand_is_confirmed_by_a_key)
+{
+        Desk *desk = open_issued();
+        Terminal *terminal = open_station(desk, 80, 24);
+        sd_bus_message *reply = NULL;
+        const char *job;
+
+        desk_insert(desk, 1, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
+        story_wait_reader(desk, 1, "blank");
+        story_request(desk, STORY_V1, STORY_ID);
+        desk_call(desk, desk_bus(desk), &reply, "Reissue", "ssa{sv}", desk_reader_name(desk, 0),
+                  desk_reader_name(desk, 1), 1, "discard", "b", 1);
+        ck_assert_int_ge(sd_bus_message_read(reply, "o", &job), 0);
+        terminal_wait(terminal, "Destroy the old card by hand");
+        terminal_wait(terminal, "> Destroy");
+        terminal_type(terminal, "d");
+        terminal_wait(terminal, "Have you destroyed the old card of job 2 yourself?");
+        story_expect_property(desk, job, "State", "discarding");
+        terminal_type(terminal, "y");
+        terminal_wait(terminal, "Job 2 is done");
+        story_wait_done(desk, job);
+        sd_bus_message_unref(reply);
+        terminal_close(terminal);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(another_job_is_chosen_with_the_arrow_keys)
 {
         Desk *desk = open_issued();
@@ -354,33 +381,6 @@ START_TEST(who_may_not_cancel_is_told_so_on_the_display)
 }
 END_TEST
 
-START_TEST(who_is_asked_for_a_password_has_the_terminal_for_it_and_then_the_display_again)
-{
-        Desk *desk = open_issued();
-        Terminal *terminal = terminal_open(desk, 80, 24);
-        char *job;
-
-        story_request(desk, STORY_V1, STORY_ID);
-        job = story_reissue(desk, 0, 1);
-        terminal_run(terminal, "setpriv --reuid 65534 --regid 65534 --clear-groups "
-                               "sh -c '(pkttyagent --process $$ --notify-fd 9 9>&1 >/dev/tty &) | cat; "
-                               "exec icreissuectl station'");
-        terminal_wait(terminal, "> Blank card");
-        terminal_type(terminal, "cy");
-        terminal_wait(terminal, "Password:");
-        ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on} #{cursor_flag}"), "0 1");
-        terminal_type(terminal, "wrong");
-        terminal_key(terminal, "Enter");
-        terminal_wait(terminal, "> Blank card");
-        terminal_wait(terminal, "You are not allowed to do this.");
-        ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on} #{cursor_flag}"), "1 0");
-        story_expect_property(desk, job, "State", "waiting-for-blank");
-        free(job);
-        terminal_close(terminal);
-        desk_close(desk);
-}
-END_TEST
-
 START_TEST(without_a_terminal_it_refuses_by_name)
 {
         Desk *desk = story_open(1);
@@ -405,6 +405,7 @@ int main(void) {
                 a_step_that_takes_its_time_is_shown_while_it_does,
                 a_job_is_cancelled_by_a_key_that_is_asked_about_first,
                 a_failed_job_tells_its_error_with_what_to_do_and_is_begun_anew_by_a_key,
+                an_old_card_destroyed_by_hand_is_confirmed_by_a_key,
                 another_job_is_chosen_with_the_arrow_keys,
                 the_display_follows_the_terminals_size_and_a_small_one_has_the_sentence,
                 the_service_may_go_and_come_back_and_is_not_started_by_the_display,
@@ -413,7 +414,6 @@ int main(void) {
                 the_terminal_is_as_it_was_whichever_way_the_display_ends,
                 a_stopped_display_leaves_the_terminal_to_the_shell_and_comes_back,
                 who_may_not_cancel_is_told_so_on_the_display,
-                who_is_asked_for_a_password_has_the_terminal_for_it_and_then_the_display_again,
                 without_a_terminal_it_refuses_by_name,
         };
 
