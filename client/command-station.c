@@ -339,6 +339,33 @@ static int on_turn(_unused_ sd_event_source *source, void *userdata) {
         return r;
 }
 
+static void leave_pending(_unused_ int number) {}
+
+/* Ctrl-Z. ncurses has a handler of its own, but loses what comes while it draws; with any other handler it leaves the signal
+ * alone. Where no shell watches, the kernel does not stop us. */
+static int on_stop(_unused_ sd_event_source *source, _unused_ const struct signalfd_siginfo *information,
+                   void *userdata) {
+        struct sigaction stop = { .sa_handler = SIG_DFL }, before;
+        Station *station = userdata;
+        bool had_screen = !station_screen_is_suspended(station->screen);
+        sigset_t signals;
+
+        station_screen_suspend(station->screen);
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTSTP);
+        (void) sigaction(SIGTSTP, &stop, &before);
+        (void) raise(SIGTSTP);
+        (void) sigprocmask(SIG_UNBLOCK, &signals, NULL);
+        /* Here it is stopped, until it goes on. */
+        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
+        (void) sigaction(SIGTSTP, &before, NULL);
+        if (had_screen)
+                station_screen_resume(station->screen);
+
+        station->changed = true;
+        return 0;
+}
+
 static int listen_to_bus(Station *station) {
         sd_bus *bus = station->client->bus;
         int r;
@@ -361,20 +388,24 @@ static int listen_to_bus(Station *station) {
 
 static int listen_to_terminal(Station *station) {
         static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+        const struct sigaction pending = { .sa_handler = leave_pending };
         sigset_t signals;
         int r = 0;
 
         sigemptyset(&signals);
         sigaddset(&signals, SIGWINCH);
+        sigaddset(&signals, SIGTSTP);
         for (size_t i = 0; i < ELEMENTS(ending); i++)
                 sigaddset(&signals, ending[i]);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || sigaction(SIGTSTP, &pending, NULL) < 0)
                 return -errno;
 
         for (size_t i = 0; i < ELEMENTS(ending) && r >= 0; i++)
                 r = sd_event_add_signal(station->event, NULL, ending[i], on_signal_to_end, station);
         if (r >= 0)
                 r = sd_event_add_signal(station->event, NULL, SIGWINCH, on_window, station);
+        if (r >= 0)
+                r = sd_event_add_signal(station->event, NULL, SIGTSTP, on_stop, station);
         if (r >= 0)
                 r = sd_event_add_io(station->event, &station->keys, STDIN_FILENO, EPOLLIN, on_keys, station);
 
