@@ -236,7 +236,7 @@ START_TEST(a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoi
         desk_write(desk, "config/key-ring.yaml", "another: \"00\"\n");
         restart(desk);
         story_wait_error(desk, job, "ProfileInvalid");
-        story_expect_property(desk, job, "State", "waiting-for-blank");
+        desk_wait(desk, "waiting-for-blank", state_is, &(State){ .job = job, .state = "waiting-for-blank" });
         ck_assert_uint_eq(story_describe_count(desk, job, "spoiled"), 0);
 
         desk_kill_daemon(desk);
