@@ -44,6 +44,7 @@ struct CentreServer {
         char *made; /* the path of a socket of our own */
         sd_event_source *source;
         sd_event_source *rest; /* until it accepts again */
+        bool rest_told;
         Branch *branches;
         size_t branch_count;
         Connection *connections;
