@@ -32,6 +32,23 @@ static void on_closed(const Failure *failure, void *userdata) {
                 failure_set(&scene->failure, failure->kind, "%s", failure_message(failure));
 }
 
+static void read_inside(Scene *scene) {
+        uint8_t bytes[4096];
+        ssize_t n;
+
+        while ((n = recv(scene->inside, bytes, sizeof(bytes), 0)) > 0) {
+                scene->passed += (size_t) n;
+                scene->last = bytes[n - 1];
+        }
+}
+
+static void on_passed(void *userdata) {
+        Scene *scene = userdata;
+
+        ck_assert(!scene->closed);
+        read_inside(scene);
+}
+
 static Scene *scene_open(void) {
         Scene *scene = new0(Scene, 1);
         int pair[2];
@@ -40,7 +57,8 @@ static Scene *scene_open(void) {
         scene->outside = pair[0];
         scene->peer = pair[1];
         ck_assert_int_ge(sd_event_new(&scene->event), 0);
-        ck_assert_int_ge(gate_new(scene->event, scene->peer, on_closed, scene, &scene->inside, &scene->gate),
+        ck_assert_int_ge(gate_new(scene->event, scene->peer, on_passed, on_closed, scene, &scene->inside,
+                                  &scene->gate),
                          0);
         return scene;
 }
@@ -55,16 +73,6 @@ static void scene_close(Scene *scene) {
         free(scene);
 }
 
-static void read_inside(Scene *scene) {
-        uint8_t bytes[4096];
-        ssize_t n;
-
-        while ((n = recv(scene->inside, bytes, sizeof(bytes), 0)) > 0) {
-                scene->passed += (size_t) n;
-                scene->last = bytes[n - 1];
-        }
-}
-
 /* Until nothing happens any more without time. */
 static void settle(Scene *scene) {
         int r;
@@ -72,15 +80,12 @@ static void settle(Scene *scene) {
         do {
                 r = sd_event_run(scene->event, 0);
                 ck_assert_int_ge(r, 0);
-                read_inside(scene);
         } while (r > 0);
 }
 
 static void wait_passed(Scene *scene, size_t passed) {
-        while (scene->passed < passed && !scene->closed) {
+        while (scene->passed < passed && !scene->closed)
                 ck_assert_int_ge(sd_event_run(scene->event, UINT64_MAX), 0);
-                read_inside(scene);
-        }
 }
 
 static void put(Scene *scene, const void *bytes, size_t size) {
