@@ -36,6 +36,7 @@ struct Segment {
         uint64_t end;  /* where the next frame goes */
         uint64_t size; /* of the file */
         bool broken;
+        Bytes content; /* of one that is read, from the first time on */
 };
 
 static void put_u32(uint8_t *at, uint32_t value) {
@@ -135,6 +136,7 @@ Segment *segment_close(Segment *segment) {
                 return NULL;
 
         cleanup_close(&segment->descriptor);
+        bytes_done(&segment->content);
         free(segment->path);
         free(segment);
         return NULL;
@@ -154,6 +156,10 @@ bool segment_is_broken(const Segment *segment) {
 
 uint64_t segment_room(const Segment *segment) {
         return segment->broken || segment->end > segment->size ? 0 : segment->size - segment->end;
+}
+
+bool segment_is_filling(const Segment *segment) {
+        return segment_room(segment) < segment->size / 2;
 }
 
 static void header_format(const Segment *segment, uint8_t header[static HEADER_SIZE]) {
@@ -414,39 +420,45 @@ static size_t frame_at(const Segment *segment, Span content, uint64_t offset, ui
         return expected == 0 || ret->sequence == expected ? FRAME_HEADER_SIZE + size : 0;
 }
 
-static int segment_content(const Segment *segment, Bytes *ret, Failure *failure) {
+/* All of it, read once. */
+static int segment_content(Segment *segment, Span *ret, Failure *failure) {
+        Bytes *content = &segment->content;
         ssize_t n;
 
-        if (bytes_append_fill(ret, 0, segment->size) < 0)
-                return failure_no_memory(failure);
+        if (content->size == 0) {
+                if (bytes_reserve(content, segment->size) < 0)
+                        return failure_no_memory(failure);
 
-        n = read_at(segment->descriptor, ret->data, segment->size, 0);
-        if (n < 0)
-                return segment_failure(segment, (int) n, "read", failure);
+                n = read_at(segment->descriptor, content->data, segment->size, 0);
+                if (n < 0)
+                        return segment_failure(segment, (int) n, "read", failure);
 
-        ret->size = (size_t) n;
+                content->size = (size_t) n;
+        }
+
+        *ret = bytes_span(content);
         return 0;
 }
 
 /* How many zeros there are from `at` on. */
-static size_t count_zeros(const Bytes *content, size_t at) {
+static size_t count_zeros(Span content, size_t at) {
         size_t begin = at;
         uint64_t word;
 
-        for (; at + sizeof(word) <= content->size; at += sizeof(word)) {
-                memcpy(&word, content->data + at, sizeof(word));
+        for (; at + sizeof(word) <= content.size; at += sizeof(word)) {
+                memcpy(&word, content.data + at, sizeof(word));
                 if (word != 0)
                         break;
         }
 
-        while (at < content->size && content->data[at] == 0)
+        while (at < content.size && content.data[at] == 0)
                 at++;
 
         return at - begin;
 }
 
 int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
-        _cleanup_bytes_ Bytes content = {};
+        Span content;
         uint64_t offset = HEADER_SIZE;
         int r;
 
@@ -456,7 +468,7 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
                 return r;
 
         while (offset + FRAME_HEADER_SIZE <= content.size) {
-                size_t at = offset + FRAME_SEQUENCE, zeros = count_zeros(&content, at), size;
+                size_t at = offset + FRAME_SEQUENCE, zeros = count_zeros(content, at), size;
                 FrameInfo info;
 
                 /* No frame has the number 0: all that would are passed over at once. Most of a segment is zeros. */
@@ -465,7 +477,7 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
                         continue;
                 }
 
-                size = frame_at(segment, bytes_span(&content), offset, 0, &info);
+                size = frame_at(segment, content, offset, 0, &info);
                 if (size > 0)
                         *ret = MAX_OF(*ret, info.durable);
 
@@ -477,8 +489,8 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
 
 int segment_read(Segment *segment, SegmentFrame frame, SegmentChange change, void *userdata,
                  Failure *failure) {
-        _cleanup_bytes_ Bytes content = {};
         uint64_t offset = HEADER_SIZE, expected = 0;
+        Span content;
         FrameInfo info;
         size_t size;
         int r;
@@ -487,16 +499,15 @@ int segment_read(Segment *segment, SegmentFrame frame, SegmentChange change, voi
         if (r < 0)
                 return r;
 
-        for (; (size = frame_at(segment, bytes_span(&content), offset, expected, &info)) > 0;
-             offset += size) {
+        for (; (size = frame_at(segment, content, offset, expected, &info)) > 0; offset += size) {
                 r = frame(&info, userdata, failure);
                 if (r == -ECANCELED)
                         return 0;
                 if (r > 0)
-                        r = frame_deliver(segment, &info,
-                                          span_part(bytes_span(&content), offset + FRAME_HEADER_SIZE,
-                                                    size - FRAME_HEADER_SIZE),
-                                          change, userdata, failure);
+                        r = frame_deliver(
+                                segment, &info,
+                                span_part(content, offset + FRAME_HEADER_SIZE, size - FRAME_HEADER_SIZE),
+                                change, userdata, failure);
                 if (r < 0)
                         return r;
 
