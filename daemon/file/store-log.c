@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <xxhash.h>
@@ -36,7 +37,8 @@ struct Segment {
         uint64_t end;  /* where the next frame goes */
         uint64_t size; /* of the file */
         bool broken;
-        Bytes content; /* of one that is read, from the first time on */
+        uint8_t *content; /* of one that is read, from the first time on: `size` bytes, mapped */
+        size_t used;      /* from there on these are zeros, or not in the file */
 };
 
 static void put_u32(uint8_t *at, uint32_t value) {
@@ -131,12 +133,21 @@ static Segment *segment_new(const char *path, const char *store, uint32_t number
         return segment;
 }
 
+static void segment_unload(Segment *segment) {
+        if (!segment->content)
+                return;
+
+        explicit_bzero(segment->content, segment->used);
+        munmap(segment->content, segment->size);
+        segment->content = NULL;
+}
+
 Segment *segment_close(Segment *segment) {
         if (!segment)
                 return NULL;
 
         cleanup_close(&segment->descriptor);
-        bytes_done(&segment->content);
+        segment_unload(segment);
         free(segment->path);
         free(segment);
         return NULL;
@@ -420,26 +431,6 @@ static size_t frame_at(const Segment *segment, Span content, uint64_t offset, ui
         return expected == 0 || ret->sequence == expected ? FRAME_HEADER_SIZE + size : 0;
 }
 
-/* All of it, read once. */
-static int segment_content(Segment *segment, Span *ret, Failure *failure) {
-        Bytes *content = &segment->content;
-        ssize_t n;
-
-        if (content->size == 0) {
-                if (bytes_reserve(content, segment->size) < 0)
-                        return failure_no_memory(failure);
-
-                n = read_at(segment->descriptor, content->data, segment->size, 0);
-                if (n < 0)
-                        return segment_failure(segment, (int) n, "read", failure);
-
-                content->size = (size_t) n;
-        }
-
-        *ret = bytes_span(content);
-        return 0;
-}
-
 /* How many zeros there are from `at` on. */
 static size_t count_zeros(Span content, size_t at) {
         size_t begin = at;
@@ -457,9 +448,60 @@ static size_t count_zeros(Span content, size_t at) {
         return at - begin;
 }
 
+/* Most of a segment is zeros: of the memory for it only those pages are touched that have something to hold. */
+static int read_pieces(Segment *segment) {
+        uint8_t piece[ZEROS_SIZE];
+        ssize_t n = 1;
+
+        for (uint64_t offset = 0; n > 0 && offset < segment->size; offset += (uint64_t) n) {
+                n = read_at(segment->descriptor, piece,
+                            MIN_OF(segment->size - offset, (uint64_t) sizeof(piece)), offset);
+                if (n <= 0 || count_zeros(SPAN(piece, (size_t) n), 0) == (size_t) n)
+                        continue;
+
+                memcpy(segment->content + offset, piece, (size_t) n);
+                segment->used = offset + (size_t) n;
+        }
+
+        explicit_bzero(piece, sizeof(piece));
+        return n < 0 ? (int) n : 0;
+}
+
+static int segment_load(Segment *segment) {
+        uint8_t *content =
+                mmap(NULL, segment->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        int r;
+
+        if (content == MAP_FAILED)
+                return -ENOMEM;
+
+        segment->content = content;
+        r = read_pieces(segment);
+        if (r < 0)
+                segment_unload(segment);
+
+        return r;
+}
+
+/* All of it, read once. */
+static int segment_content(Segment *segment, Span *ret, Failure *failure) {
+        int r;
+
+        if (!segment->content) {
+                r = segment_load(segment);
+                if (r == -ENOMEM)
+                        return failure_no_memory(failure);
+                if (r < 0)
+                        return segment_failure(segment, r, "read", failure);
+        }
+
+        *ret = SPAN(segment->content, segment->size);
+        return 0;
+}
+
 int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
-        Span content;
         uint64_t offset = HEADER_SIZE;
+        Span content, used;
         int r;
 
         *ret = 0;
@@ -467,8 +509,9 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
         if (r < 0)
                 return r;
 
-        while (offset + FRAME_HEADER_SIZE <= content.size) {
-                size_t at = offset + FRAME_SEQUENCE, zeros = count_zeros(content, at), size;
+        used = span_part(content, 0, segment->used);
+        while (offset < used.size && offset + FRAME_HEADER_SIZE <= content.size) {
+                size_t at = offset + FRAME_SEQUENCE, zeros = count_zeros(used, at), size;
                 FrameInfo info;
 
                 /* No frame has the number 0: all that would are passed over at once. Most of a segment is zeros. */
