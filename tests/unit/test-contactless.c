@@ -99,6 +99,26 @@ START_TEST(a_card_with_two_interfaces_is_told_by_its_profile)
 }
 END_TEST
 
+/* What finds out whether a write has happened, and what shows it, can be heard like everything else. */
+START_TEST(a_secret_in_clear_is_found_in_done_if_and_read_back_too)
+{
+#define FILE_CARD_IN_CLEAR \
+        FIELDS "transport: {contactless: true}\nidentify:\n  - read-binary: {length: 16, to: id}\n" \
+               "blank:\n  - read-binary: {length: 1, expect: \"FF\"}\n" \
+               "issue:\n  - stage: data\n    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n" \
+               "        in-clear: true\n"
+        expect_good(FILE_CARD_IN_CLEAR);
+#define ASK "[apdu: {header: \"00AA0000\", data: {field: key}, read: true}]\n"
+        expect_mistake(FILE_CARD_IN_CLEAR "        done-if: " ASK,
+                       "p.yaml:15:19: expected a session that enciphers before apdu");
+        expect_mistake(FILE_CARD_IN_CLEAR "        read-back: " ASK,
+                       "p.yaml:15:21: expected a session that enciphers before apdu");
+        expect_good(FILE_CARD_IN_CLEAR
+                    "        read-back: [{apdu: {header: \"00AA0000\", data: {field: key}, read: "
+                    "true}, in-clear: true}]\n");
+}
+END_TEST
+
 START_TEST(a_key_is_changed_only_where_it_can_be)
 {
         expect_good(DESFIRE WRITE_ID WRITE_KEY COMMIT CHANGE("1", OLD) CHANGE("0", ""));
@@ -438,6 +458,7 @@ int main(void) {
         const TTest *const tests[] = {
                 a_secret_in_clear_over_the_air_is_refused_or_admitted,
                 a_card_with_two_interfaces_is_told_by_its_profile,
+                a_secret_in_clear_is_found_in_done_if_and_read_back_too,
                 a_key_is_changed_only_where_it_can_be,
                 what_was_not_committed_is_not_lost_between_two_journal_points,
                 what_could_never_be_changed_again_is_refused,
