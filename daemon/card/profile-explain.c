@@ -200,6 +200,10 @@ void profile_explain(const Profile *profile, FILE *out) {
                 fprintf(out,
                         "Spoken to over the air: what is sent in clear, everybody near the card can hear.\n");
 
+        if (profile->contacts_only)
+                fprintf(out,
+                        "Written and ended over contacts alone; in a contactless reader it is only read.\n");
+
         print_fields(profile, out);
         print_steps("The chip's serial is read", &profile->serial, false, out);
         print_steps("The ID is read", &profile->identify, false, out);

@@ -118,8 +118,9 @@ struct Profile {
         uint8_t class_byte;
         size_t longest; /* data bytes of one command: 255, or what `extended:` says */
         TransportManner manner;
-        bool contactless; /* the profile says so; what its verbs tell is not counted */
-        Accept accept;    /* empty: 9000 */
+        bool contactless;   /* the profile says so; what its verbs tell is not counted */
+        bool contacts_only; /* the profile says that its cards are written and ended over contacts alone */
+        Accept accept;      /* empty: 9000 */
         Field *fields;
         size_t field_count;
         const Field *id;

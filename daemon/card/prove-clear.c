@@ -9,8 +9,9 @@
 
 typedef struct Air {
         bool contactless;
-        bool remarks;   /* of a card of contacts: what nobody has admitted */
-        bool enciphers; /* the session that is open */
+        bool contacts_only; /* the profile says so */
+        bool remarks;       /* of a card of contacts: what nobody has admitted */
+        bool enciphers;     /* the session that is open */
 } Air;
 
 bool hides_always(const Step *step _unused_) {
@@ -74,6 +75,12 @@ static int prove_step(const Step *step, void *userdata, Failure *failure) {
         bool hidden = air->enciphers || (verb->enciphers && verb->enciphers(step));
         int r;
 
+        if (air->contacts_only && (verb->flags & VERB_CONTACTLESS))
+                return place_complain(step->place, failure,
+                                      "expected no %s in a profile with `contactless: false`: it is of cards "
+                                      "that are spoken to over the air",
+                                      verb->name);
+
         r = complain(air, step, has_secret(step) && !hidden, failure);
         aside = *air;
         if (r >= 0)
@@ -128,7 +135,10 @@ bool profile_is_contactless(const Profile *profile) {
 }
 
 int prove_clear(const Profile *profile, Failure *failure) {
-        return walk(profile, (Air){ .contactless = profile_is_contactless(profile) }, failure);
+        return walk(profile,
+                    (Air){ .contactless = profile_is_contactless(profile),
+                           .contacts_only = profile->contacts_only },
+                    failure);
 }
 
 int profile_remark_clear(const Profile *profile, Failure *remarks) {

@@ -25,11 +25,12 @@
         "      - desfire-change-key: {application: F48120, key-number: " number \
         ", version: 1, new: {key: k}" rest "}\n"
 #define OLD ", old: \"00000000000000000000000000000000\""
-#define TAG \
-        FIELDS "unwritten: [key]\nserial:\n  - get-uid: {to: serial}\n" \
-               "identify:\n  - read-blocks: {block: 4, length: 16, to: id}\n" \
-               "blank:\n  - read-blocks: {block: 4, length: 4, expect: \"00000000\"}\n" \
-               "issue:\n  - stage: data\n    write:\n      - write-blocks: {block: 4, data: {field: id}}\n"
+#define TAG FIELDS TAG_STEPS
+#define TAG_STEPS \
+        "unwritten: [key]\nserial:\n  - get-uid: {to: serial}\n" \
+        "identify:\n  - read-blocks: {block: 4, length: 16, to: id}\n" \
+        "blank:\n  - read-blocks: {block: 4, length: 4, expect: \"00000000\"}\n" \
+        "issue:\n  - stage: data\n    write:\n      - write-blocks: {block: 4, data: {field: id}}\n"
 #define PROTECT(from) \
         "      - ntag-protect: {type: \"213\", password: {slice: {key: k}, length: 4}, pack: \"0000\", from: " from \
         ", through: direct}\n"
@@ -94,6 +95,8 @@ START_TEST(a_card_with_two_interfaces_is_told_by_its_profile)
                "      - open-secure-channel: {protocol: scp03, level: " level \
                ", version: \"30\", enc: {key: k}, mac: {key: k}, dek: {key: k}}\n" \
                "    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n"
+        expect_mistake(FIELDS "transport: {contactless: false}\n" TAG_STEPS,
+                       "p.yaml:8:5: expected no get-uid in a profile with `contactless: false`");
         expect_good(CHANNEL("c-mac+c-enc"));
         expect_mistake(CHANNEL("c-mac"), "expected a session that enciphers before update-binary");
 }
