@@ -15,7 +15,6 @@ enum { START_MS = 25000 }; /* as long as the bus gives a service */
 
 struct TerminalAgent {
         pid_t pid;
-        int terminal;
         struct termios modes; /* without the password's: a Ctrl-C may leave those */
 };
 
@@ -51,21 +50,25 @@ static bool wait_until_known(TerminalAgent *agent, int notify) {
         return false;
 }
 
+/* Whoever sets up a terminal from the background is stopped. */
+static bool has_terminal(void) {
+        return isatty(STDIN_FILENO) > 0 && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 TerminalAgent *terminal_agent_start(void) {
         _cleanup_(terminal_agent_stopp) TerminalAgent *agent = NULL;
         pid_t self = getpid();
         int ends[2];
         bool known;
 
-        if (isatty(STDIN_FILENO) <= 0)
+        if (!has_terminal())
                 return NULL;
 
         agent = new0(TerminalAgent, 1);
         if (!agent)
                 return NULL;
 
-        agent->terminal = STDIN_FILENO;
-        if (tcgetattr(agent->terminal, &agent->modes) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+        if (tcgetattr(STDIN_FILENO, &agent->modes) < 0 || pipe2(ends, O_CLOEXEC) < 0)
                 return NULL;
 
         agent->pid = fork();
@@ -86,7 +89,8 @@ TerminalAgent *terminal_agent_stop(TerminalAgent *agent) {
                 (void) kill(agent->pid, SIGCONT); /* Ctrl-Z has stopped it with us */
                 while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
                         ;
-                (void) tcsetattr(agent->terminal, TCSADRAIN, &agent->modes);
+                if (has_terminal())
+                        (void) tcsetattr(STDIN_FILENO, TCSADRAIN, &agent->modes);
         }
         free(agent);
         return NULL;

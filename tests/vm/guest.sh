@@ -112,3 +112,6 @@ screen_shows() { terminal capture-pane -p | grep -qF "$1"; }
 asks_for_password() {
         screen_shows Password: && stty -F "$(terminal display-message -p '#{pane_tty}')" -a | grep -q ' icanon iexten -echo '
 }
+comes_to() { # COMMAND...: what the screen shows is printed where it does not
+        until_is 60 "$@" || { terminal capture-pane -p; return 1; }
+}

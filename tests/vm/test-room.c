@@ -143,11 +143,11 @@ START_TEST(a_password_that_polkit_wants_is_asked_for_on_the_terminal)
         vm_run(vm, "until_is 60 reader_is left empty");
         open_terminal(vm);
         vm_run(vm,
-               "types 'icreissuectl issue staff-v1 00430004 left --no-wait' && until_is 60 asks_for_password");
-        vm_run(vm, "types wrong && until_is 60 screen_shows 'icreissuectl: '");
+               "types 'icreissuectl issue staff-v1 00430004 left --no-wait' && comes_to asks_for_password");
+        vm_run(vm, "types wrong && comes_to screen_shows 'icreissuectl: '");
         vm_run(vm, "types 'clear; icreissuectl issue staff-v1 00430004 left --no-wait && echo ended: $?' &&"
-                   " until_is 60 asks_for_password");
-        vm_run(vm, "types " PASSWORD " && until_is 60 screen_shows 'ended: 0'");
+                   " comes_to asks_for_password");
+        vm_run(vm, "types " PASSWORD " && comes_to screen_shows 'ended: 0'");
         vm_run(vm, "until_is 30 job_runs issue && ! screen_shows " PASSWORD);
         close_terminal(vm);
         vm_run(vm, "icreissuectl job cancel $(icreissuectl jobs | awk '/issue/ { print $1; exit }')");
@@ -165,12 +165,12 @@ START_TEST(the_station_display_makes_way_for_a_password_and_comes_back)
         vm_run(vm, "until_is 60 reader_is left empty");
         job = atoi(vm_run(vm, "icreissuectl issue staff-v1 00430005 left --no-wait"));
         open_terminal(vm);
-        vm_run(vm, "types 'icreissuectl station' && until_is 60 screen_shows 'Job %d: issue'", job);
-        vm_run(vm, "terminal send-keys c && until_is 60 screen_shows 'Cancel job %d?'", job);
-        vm_run(vm, "terminal send-keys y && until_is 60 asks_for_password");
+        vm_run(vm, "types 'icreissuectl station' && comes_to screen_shows 'Job %d: issue'", job);
+        vm_run(vm, "terminal send-keys c && comes_to screen_shows 'Cancel job %d?'", job);
+        vm_run(vm, "terminal send-keys y && comes_to asks_for_password");
         vm_run(vm, "job_is %d waiting-for-blank && types " PASSWORD " && until_is 60 job_is %d cancelled",
                job, job);
-        vm_run(vm, "until_is 60 screen_shows '0 open jobs' && ! screen_shows Password:");
+        vm_run(vm, "comes_to screen_shows '0 open jobs' && ! screen_shows Password:");
         close_terminal(vm);
 }
 END_TEST
