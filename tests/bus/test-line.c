@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A branch reissues cards from the centre's issuance file, over a line that drops: R5 to R8 and R12, and what must hold
  * whenever the line, the branch or the centre goes away. */
+#include "tests/bus/command.h"
 #include "tests/bus/line.h"
 
 #include <inttypes.h>
@@ -245,6 +246,10 @@ START_TEST(a_branch_whose_centre_has_never_answered_is_connecting_and_not_up)
         pair_wait_line(pair, "connecting");
         line_wait_open(pair->line, 1);
         expect_line_state(branch, "connecting");
+        {
+                _command_ status = command_run(branch, DONE, NULL, COMMAND("status"));
+                command_expect_output(status, "connecting");
+        }
         line_swallow(pair->line, false);
         pair_wait_line(pair, "up");
         pair_close(pair);
