@@ -201,6 +201,7 @@ static int issue_read_card(CardIssue *issue, CardFacts *ret) {
 static int issue_open_session(CardIssue *issue) {
         CardSessionRequest request = { .gate = issue->reader->gate,
                                        .reader = issue->reader->pcsc_name,
+                                       .name = issue->reader->name,
                                        .cancel = &issue->cancel };
         _cleanup_bytes_ Bytes atr = {};
         int r;

@@ -32,6 +32,7 @@ static Reply *reply_free(Reply *reply) {
         connection->pending--;
         if (connection->gate)
                 gate_hold(connection->gate, connection->pending >= PENDING_MAX);
+        connection_flush(connection);
         connection_unref(connection);
         sd_bus_message_unref(reply->message);
         free(reply->branch);
