@@ -382,6 +382,7 @@ int plan_verify(Plan *plan, PlanContext *context, json_t **report, Failure *fail
         plan_session(plan, context, FAILURE_VERIFY_FAILED, &proof.session);
         proof.session.reuse_answer = true;
         r = prove_all(&proof, failure);
+        r = session_settle(&proof.session, r, failure);
         if (r >= 0)
                 r = keep_proof(plan, proof.report, failure);
         context->tries_left = proof.session.tries_left;

@@ -228,6 +228,7 @@ int plan_write(Plan *plan, PlanContext *context, IssuePosition *position, bool r
         plan_session(plan, context, FAILURE_WRITE_FAILED, &run.session);
         session_secure(&run.session, TAKE_PTR(plan->secure));
         r = write_on(&run, position, halt, failure);
+        r = session_settle(&run.session, r, failure);
         context->tries_left = run.session.tries_left;
         plan->interrupted = r < 0;
         if (r < 0)

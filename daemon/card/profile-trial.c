@@ -392,6 +392,7 @@ int profile_trial(const Profile *profile, const TypeReadout *readout, Transport 
         if (r >= 0 && profile->stage_count > 0)
                 r = try_issue(&trial, failure);
 
+        r = session_settle(&trial.session, r, failure);
         *opened = trial.session.opened;
         session_done(&trial.session);
         bytes_done(&trial.serial);

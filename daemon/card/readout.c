@@ -268,6 +268,7 @@ int readout_card(const Catalogue *catalogue, const KeyRing *keys, Transport *tra
 
         transport_set_manner(transport, &(TransportManner){});
         r = read_card(&reading, catalogue, atr, failure);
+        r = session_settle(&reading.session, r, failure);
         ret->opened = reading.facts.opened = reading.session.opened;
         if (r < 0)
                 return r;

@@ -18,6 +18,18 @@ void session_done(Session *session) {
         session_secure(session, NULL);
 }
 
+int session_settle(Session *session, int r, Failure *failure) {
+        int (*settle)(Session * session, Failure * failure) = session->settle;
+        int settled;
+
+        if (!settle)
+                return r;
+
+        session->settle = NULL;
+        settled = settle(session, r < 0 ? NULL : failure);
+        return r < 0 ? r : settled;
+}
+
 void session_secure(Session *session, SecureMessaging *messaging) {
         if (session->secure)
                 session->secure->free(session->secure);
@@ -122,7 +134,9 @@ int session_send_plain(Session *session, const Step *step, Command command, Step
                             ? failure_no_memory(failure)
                             : 0;
         } else {
-                r = transport_send(session->transport, &command, &response, failure);
+                r = session_settle(session, 0, failure);
+                if (r >= 0)
+                        r = transport_send(session->transport, &command, &response, failure);
                 if (r >= 0)
                         r = note_answer(session, &command, &response, failure);
         }
@@ -141,7 +155,9 @@ int session_send(Session *session, const Step *step, Command command, StepResult
 
         bytes_clear(&session->answer);
         apply_le(step, &command);
-        r = session->secure->wrap(session->secure, &command, &wrapped, failure);
+        r = session_settle(session, 0, failure);
+        if (r >= 0)
+                r = session->secure->wrap(session->secure, &command, &wrapped, failure);
         if (r >= 0)
                 r = transport_send(session->transport, &command, &response, failure);
         if (r >= 0)

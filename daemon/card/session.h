@@ -38,7 +38,8 @@ struct SecureMessaging {
         bool ends_at_select; /* a SELECT by name ends it, and is itself in the clear */
 };
 
-typedef struct Session {
+typedef struct Session Session;
+struct Session {
         Transport *transport;
         uint8_t class_byte;
         size_t longest;       /* data bytes of one command */
@@ -64,7 +65,14 @@ typedef struct Session {
         Bytes answer; /* empty: none */
 
         unsigned tag_held; /* tag-exchange.h */
-} Session;
+        /* What must be sent before any other command, and at the end; NULL: nothing. A reader's session in which frames are
+         * passed on is kept, as the next step may have some more. */
+        int (*settle)(Session *session, Failure *failure);
+};
+
+/* Sends what `settle` says. r is what came of the work with the session: where that went wrong, it is returned, whatever comes
+ * of this. For the end of every work with a session. */
+int session_settle(Session *session, int r, Failure *failure);
 
 void session_done(Session *session);
 #define _cleanup_session_ _cleanup_(session_done)

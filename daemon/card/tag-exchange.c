@@ -55,11 +55,19 @@ static int take_received(StepResult *ret, Failure *failure) {
         return 0;
 }
 
+static int end_session(Session *session, Failure *failure) {
+        _cleanup_step_result_ StepResult ended = {};
+
+        return manage(session, 0x82, &ended, failure);
+}
+
 int tag_hold(Session *session, TagPath path, StepResult *ret, Failure *failure) {
         _cleanup_step_result_ StepResult begun = { .held = true, .sw = 0x9000 };
         int r = 0;
 
-        if (path == TAG_TRANSPARENT && session->tag_held == 0)
+        if (session->settle == end_session && path == TAG_TRANSPARENT)
+                session->settle = NULL; /* it goes on */
+        else if (path == TAG_TRANSPARENT && session->tag_held == 0)
                 r = manage(session, 0x81, &begun, failure);
         if (r < 0)
                 return r;
@@ -70,14 +78,12 @@ int tag_hold(Session *session, TagPath path, StepResult *ret, Failure *failure) 
         return 0;
 }
 
-int tag_release(Session *session, TagPath path, int r, Failure *failure) {
-        _cleanup_step_result_ StepResult ended = {};
-
+int tag_release(Session *session, TagPath path, int r) {
         session->tag_held--;
-        if (r < 0 || path != TAG_TRANSPARENT || session->tag_held > 0)
-                return r;
+        if (r >= 0 && path == TAG_TRANSPARENT && session->tag_held == 0)
+                session->settle = end_session;
 
-        return manage(session, 0x82, &ended, failure);
+        return r;
 }
 
 static int exchange_transparent(Session *session, Span frame, StepResult *ret, Failure *failure) {
@@ -89,13 +95,13 @@ static int exchange_transparent(Session *session, Span frame, StepResult *ret, F
                 return r;
 
         if (tlv_append_header(&object, TAG_TRANSMIT, frame.size) < 0 || bytes_append(&object, frame) < 0)
-                return tag_release(session, TAG_TRANSPARENT, failure_no_memory(failure), failure);
+                return tag_release(session, TAG_TRANSPARENT, failure_no_memory(failure));
 
         r = send_to_reader(session, INSTRUCTION_TRANSPARENT, P2_EXCHANGE, bytes_span(&object), ret, failure);
         if (r >= 0 && ret->held)
                 r = take_received(ret, failure);
 
-        return tag_release(session, TAG_TRANSPARENT, r, failure);
+        return tag_release(session, TAG_TRANSPARENT, r);
 }
 
 static int exchange_pn53x(Session *session, Span frame, StepResult *ret, Failure *failure) {

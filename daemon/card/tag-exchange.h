@@ -23,10 +23,11 @@ enum { TAG_FRAME_MAX = 64 };
  * no error: it refuses so. Errors as session_send(). */
 int tag_exchange(Session *session, TagPath path, Span frame, StepResult *ret, Failure *failure);
 
-/* Around several frames that belong together: the transparent session is begun and ended once for all of them; nests, and
- * does nothing on the other paths. ret->held: it has begun, and must be released. r is what came of the work, and is returned
- * unless the end fails. Between the two no command of the reader's own is sent. */
+/* Around several frames that belong together: the transparent session is begun once for all of them, and ended before the next
+ * command that is no frame, or when the work with the card's session ends (session_settle()); nests, and does nothing on the
+ * other paths. ret->held: it has begun, and must be released. r is what came of the work, and is returned. Between the two no
+ * command of the reader's own is sent. */
 int tag_hold(Session *session, TagPath path, StepResult *ret, Failure *failure);
-int tag_release(Session *session, TagPath path, int r, Failure *failure);
+int tag_release(Session *session, TagPath path, int r);
 
 #endif

@@ -90,7 +90,7 @@ static int read_blocks(Session *session, const Call *call, uint16_t service, siz
         }
 
         ret->data.size = MIN_OF(ret->data.size, length);
-        return tag_release(session, path, r, failure);
+        return tag_release(session, path, r);
 }
 
 int verb_felica_read(Session *session, const Call *call, StepResult *ret, Failure *failure) {
@@ -113,7 +113,7 @@ int verb_felica_write(Session *session, const Call *call, StepResult *ret, Failu
                                  (size_t) call->numbers[FELICA_BLOCK] + done / BLOCK, 1,
                                  span_part(data, done, BLOCK), ret, failure);
 
-        return tag_release(session, path, r, failure);
+        return tag_release(session, path, r);
 }
 
 int check_felica_write(const Call *call, Failure *failure) {
@@ -171,7 +171,7 @@ int verb_felica_lock(Session *session, const Call *call, StepResult *ret, Failur
                 return r;
 
         r = lock_blocks(session, call, ret, failure);
-        return tag_release(session, path, r, failure);
+        return tag_release(session, path, r);
 }
 
 /* Bit 7 of the second byte belongs to a system block, bit 6 to a counter. */

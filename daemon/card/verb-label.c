@@ -98,5 +98,5 @@ int verb_lock_blocks(Session *session, const Call *call, StepResult *ret, Failur
                 return r;
 
         r = lock_blocks(session, call, ret, failure);
-        return tag_release(session, path, r, failure);
+        return tag_release(session, path, r);
 }

@@ -200,21 +200,60 @@ END_TEST
 
 static const struct {
         const char *type;
-        unsigned sessions; /* a step each, of those that write and those that read back */
-} tags[] = { { "felica", 6 }, { "iso15693", 1 } };
+        unsigned sessions; /* each of the frames of steps that follow one another */
+} tags[] = { { "felica", 4 }, { "iso15693", 1 } };
 
-START_TEST(the_frames_of_a_step_share_one_transparent_session)
+static const uint8_t begin[] = { 0xFF, 0xC2, 0x00, 0x00, 0x02, 0x81 },
+                     end[] = { 0xFF, 0xC2, 0x00, 0x00, 0x02, 0x82 }, frame[] = { 0xFF, 0xC2, 0x00, 0x01 };
+
+static bool is_command(const Record *record, size_t i, Span start) {
+        return span_equal(span_part(command_at(record, i), 0, start.size), start);
+}
+
+/* Within a session there are frames alone, outside none, and none is left open. */
+static void expect_sessions_ended(const Record *record) {
+        bool open = false;
+
+        for (size_t i = 0; i < record->count; i++)
+                if (is_command(record, i, SPAN_OF_ARRAY(begin))) {
+                        ck_assert_msg(!open, "command %zu begins another session", i);
+                        open = true;
+                } else if (is_command(record, i, SPAN_OF_ARRAY(end))) {
+                        ck_assert_msg(open, "command %zu ends no session", i);
+                        open = false;
+                } else
+                        ck_assert_msg(is_command(record, i, SPAN_OF_ARRAY(frame)) == open,
+                                      "command %zu is sent in a session, or a frame outside", i);
+
+        ck_assert(!open);
+}
+
+START_TEST(frames_that_follow_one_another_share_one_transparent_session)
 {
-        static const uint8_t begin[] = { 0xFF, 0xC2, 0x00, 0x00, 0x02, 0x81 },
-                             end[] = { 0xFF, 0xC2, 0x00, 0x00, 0x02, 0x82 },
-                             frame[] = { 0xFF, 0xC2, 0x00, 0x01 };
         Record *record;
 
         record = record_open(tags[_i].type);
         record_issue(record);
         ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(begin)), tags[_i].sessions);
-        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(end)), tags[_i].sessions);
         ck_assert_uint_gt(count_commands(record, SPAN_OF_ARRAY(frame)), tags[_i].sessions);
+        expect_sessions_ended(record);
+        record_close(record);
+}
+END_TEST
+
+START_TEST(a_transparent_session_is_ended_where_the_card_is_refused_too)
+{
+        _cleanup_failure_ Failure failure = {};
+        json_t *report = NULL;
+        Record *record;
+
+        record = record_open("felica");
+        sim_card_flip(record->desk.sim, 1, 2);
+        ck_assert_int_lt(desk_issue(&record->desk, false, &report, &failure), 0);
+        ck_assert_int_eq(failure.kind, FAILURE_VERIFY_FAILED);
+        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(begin)), 2);
+        expect_sessions_ended(record);
+        json_decref(report);
         record_close(record);
 }
 END_TEST
@@ -232,7 +271,9 @@ int main(void) {
         tcase_add_test(group, new_keys_are_proven_once_and_no_channel_is_opened_for_nothing);
         tcase_add_test(group, what_was_read_back_before_the_lock_is_not_read_back_after_it);
         tcase_add_test(group, but_it_is_where_the_card_was_reset_between);
-        tcase_add_loop_test(group, the_frames_of_a_step_share_one_transparent_session, 0, ELEMENTS(tags));
+        tcase_add_loop_test(group, frames_that_follow_one_another_share_one_transparent_session, 0,
+                            ELEMENTS(tags));
+        tcase_add_test(group, a_transparent_session_is_ended_where_the_card_is_refused_too);
         suite_add_tcase(suite, group);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
