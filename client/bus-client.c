@@ -5,6 +5,7 @@
 
 #include "client/bus-json.h"
 #include "client/client.h"
+#include "client/terminal-agent.h"
 
 int client_error(const Client *client, const char *name, const char *message) {
         if (client->arguments->json) {
@@ -57,9 +58,6 @@ int client_new_call(const Client *client, const char *path, const char *interfac
         int r;
 
         r = sd_bus_message_new_method_call(client->bus, ret, SERVICE_NAME, path, interface, member);
-        if (r >= 0)
-                r = sd_bus_message_set_allow_interactive_authorization(*ret, true);
-
         return r < 0 ? client_fail_errno(client, r, member) : STATUS_DONE;
 }
 
@@ -89,6 +87,30 @@ static int tell_call_error(const Client *client, sd_bus_message *call, int r, co
         return STATUS_UNREACHABLE;
 }
 
+/* The same call again, for somebody to be asked. What it was sent with is read from its beginning. */
+static int call_with_prompt(const Client *client, sd_bus_message *call, sd_bus_error *error,
+                            sd_bus_message **answer) {
+        _cleanup_(terminal_agent_stopp) TerminalAgent *agent = NULL;
+        _cleanup_message_ sd_bus_message *again = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(client->bus, &again, sd_bus_message_get_destination(call),
+                                           sd_bus_message_get_path(call), sd_bus_message_get_interface(call),
+                                           sd_bus_message_get_member(call));
+        if (r >= 0)
+                r = sd_bus_message_rewind(call, true);
+        if (r >= 0)
+                r = sd_bus_message_copy(again, call, true);
+        if (r >= 0)
+                r = sd_bus_message_set_allow_interactive_authorization(again, true);
+        if (r < 0)
+                return r;
+
+        agent = terminal_agent_start();
+        sd_bus_error_free(error);
+        return sd_bus_call(client->bus, again, UINT64_MAX, error, answer);
+}
+
 int client_send(const Client *client, sd_bus_message *call, int r, sd_bus_message **reply) {
         _cleanup_bus_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *answer = NULL;
@@ -97,6 +119,8 @@ int client_send(const Client *client, sd_bus_message *call, int r, sd_bus_messag
                 return client_fail_errno(client, r, sd_bus_message_get_member(call));
 
         r = sd_bus_call(client->bus, call, UINT64_MAX, &error, &answer);
+        if (r < 0 && sd_bus_error_has_name(&error, PROMPT_NEEDED))
+                r = call_with_prompt(client, call, &error, &answer);
         if (r < 0)
                 return tell_call_error(client, call, r, &error);
 

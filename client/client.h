@@ -48,11 +48,15 @@ int client_fail_errno(const Client *client, int error, const char *what);
 /* Connects to the system bus (the one that DBUS_SYSTEM_BUS_ADDRESS names). */
 int client_connect(Client *client);
 
-/* Begins a call of the root object's main interface, or of any other; may be authorized at a prompt. */
+/* The service's refusal of a call that polkit would allow once somebody has given a password. */
+#define PROMPT_NEEDED "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
+
+/* Begins a call of the root object's main interface, or of any other. */
 int client_new_call(const Client *client, const char *path, const char *interface, const char *member,
                     sd_bus_message **ret);
 
-/* Sends a call and waits for its answer, however long a person takes at a polkit prompt. `r` is what building the call
+/* Sends a call and waits for its answer, however long a person takes at a polkit prompt: where polkit wants a password, it is sent
+ * once more with an agent on this terminal (terminal-agent.h), or for whichever agent there is. `r` is what building the call
  * returned so far: negative, it is told and nothing is sent. reply may be NULL. */
 int client_send(const Client *client, sd_bus_message *call, int r, sd_bus_message **reply);
 

@@ -11,10 +11,10 @@
 #include "client/station-keys.h"
 #include "client/station-screen.h"
 #include "client/station-view.h"
+#include "client/terminal-agent.h"
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 #define MANAGER_INTERFACE    "org.freedesktop.DBus.ObjectManager"
-#define PROMPT_NEEDED        "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
 
 typedef struct Station {
         const Client *client;
@@ -26,8 +26,9 @@ typedef struct Station {
         sd_bus_slot *action;                    /* a key's call under way */
         char *action_path;
         const StationKey *action_key;
-        bool changed;    /* since the page was shown */
-        char *complaint; /* told once the terminal is given back; owned */
+        TerminalAgent *agent; /* while the call has the terminal; NULL */
+        bool changed;         /* since the page was shown */
+        char *complaint;      /* told once the terminal is given back; owned */
         int status;
 } Station;
 
@@ -186,13 +187,14 @@ static void end_action(Station *station) {
         station->action_path = NULL;
         station->action_key = NULL;
         station->changed = true;
+        station->agent = terminal_agent_stop(station->agent);
         if (station_screen_is_suspended(station->screen)) {
                 station_screen_resume(station->screen);
                 (void) sd_event_source_set_enabled(station->keys, SD_EVENT_ON);
         }
 }
 
-/* polkit wants to ask somebody, and its agent may be one that does so on this very terminal. */
+/* polkit wants to ask somebody: by a desktop's agent, or on this very terminal. */
 static int call_with_prompt(Station *station) {
         station->action = sd_bus_slot_unref(station->action);
         station_screen_suspend(station->screen);
@@ -200,6 +202,7 @@ static int call_with_prompt(Station *station) {
         printf("%s job %lld: waiting for authorization. Ctrl-C ends the display.\n",
                station->action_key->label, (long long) job_number_from_path(station->action_path));
         fflush(stdout);
+        station->agent = terminal_agent_start();
         return call_job(station, true);
 }
 
@@ -437,6 +440,7 @@ static void station_done(Station *station) {
         sd_bus_slot_unref(station->root);
         sd_bus_slot_unref(station->objects);
         sd_bus_slot_unref(station->action);
+        terminal_agent_stop(station->agent);
         sd_bus_detach_event(station->client->bus);
         sd_event_source_unref(station->keys);
         sd_event_unref(station->event);

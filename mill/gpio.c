@@ -166,29 +166,35 @@ static int wait_for_end(Lines *lines, int signals, int64_t until, MillStatus *re
         }
 }
 
-/* The whole of the pulse is given even to a mill that is done before. */
+/* The whole of the pulse is given even to a mill that is done before, unless it is stuck then, or we are told to stop. */
+static int finish_pulse(Lines *lines, int signals, int64_t end, MillStatus *ret) {
+        struct pollfd others[] = {
+                { .fd = lines_descriptor(lines, LINE_JAM), .events = POLLIN },
+                { .fd = signals, .events = POLLIN },
+        };
+        int64_t left = end - milliseconds();
+        int jammed;
+
+        if (poll(others, 2, left > 0 ? (int) left : 0) < 0)
+                return -errno;
+
+        jammed = look(lines, LINE_JAM, &others[0]);
+        if (jammed > 0)
+                *ret = MILL_JAMMED;
+        return jammed < 0 ? jammed : 1;
+}
+
 static int pulse(Lines *lines, int signals, const Options *options, int64_t begin, MillStatus *ret) {
-        const struct timespec none = {};
+        int64_t end = begin + options->pulse;
         int ended, r;
 
         r = lines_start(lines, true);
         if (r < 0)
                 return r;
 
-        ended = wait_for_end(lines, signals, begin + options->pulse, ret);
-        if (ended > 0 && *ret == MILL_DESTROYED) {
-                struct pollfd others[] = {
-                        { .fd = lines_descriptor(lines, LINE_JAM), .events = POLLIN },
-                        { .fd = signals, .events = POLLIN },
-                };
-                int64_t left = begin + options->pulse - milliseconds();
-
-                (void) ppoll(others, 2,
-                             left > 0 ? &(struct timespec){ .tv_sec = left / 1000,
-                                                            .tv_nsec = left % 1000 * 1000000 }
-                                      : &none,
-                             NULL);
-        }
+        ended = wait_for_end(lines, signals, end, ret);
+        if (ended > 0 && *ret == MILL_DESTROYED)
+                ended = finish_pulse(lines, signals, end, ret);
 
         r = lines_start(lines, false);
         return r < 0 ? r : ended;

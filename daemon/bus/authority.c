@@ -170,7 +170,7 @@ static void query_refuse_for(Query *query, bool challenge, bool dismissed) {
                 query_refuse(
                         query, FAILURE_ACCESS_DENIED,
                         "This needs an authorization at a prompt, and no authentication agent is there to show "
-                        "one. On a text console run \"pkttyagent --process $$ &\" and call again, or ask an "
+                        "one. Call from a desktop, or from a terminal where pkttyagent can ask, or ask an "
                         "administrator for a polkit rule.");
         else if (dismissed)
                 query_refuse(query, FAILURE_ACCESS_DENIED,

@@ -231,6 +231,9 @@ static int issue_open(CardIssue *issue) {
 
         r = issue_open_session(issue);
         if (r >= 0)
+                r = catalogue_check_interface(issue->catalogue, issue->type, bytes_span(&issue->atr),
+                                              issue->reader->name, &issue->failure);
+        if (r >= 0)
                 r = issue_read_card(issue, &issue->facts);
         if (issue->failure.kind == FAILURE_UNKNOWN_CARD_TYPE)
                 return issue_wrong_type(issue);

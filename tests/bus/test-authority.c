@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who may do what: the real polkitd is asked, for a caller without privileges, and two callers never wait for each
  * other's prompt. What everyone may read tells nothing about a holder. */
+#include "tests/apart.h"
 #include "tests/bus/story.h"
 
 #include <fcntl.h>
@@ -252,8 +253,7 @@ static char prompt_start(bool dismisses, pid_t *ret) {
         char news;
 
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-        *ret = fork();
-        ck_assert_int_ge(*ret, 0);
+        *ret = fork_apart();
         if (*ret == 0)
                 prompt_process(ends[1], dismisses);
 

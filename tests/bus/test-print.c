@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/apart.h"
 #include "tests/bus/story.h"
 #include "tests/desk/inside.h"
 
@@ -44,8 +45,7 @@ static PrintRoom room_open(Desk *desk) {
 
         ck_assert_int_eq(pipe(orders), 0);
         ck_assert_int_eq(pipe(answers), 0);
-        room.process = fork();
-        ck_assert_int_ge(room.process, 0);
+        room.process = fork_apart();
         if (room.process == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 dup2(orders[0], STDIN_FILENO);

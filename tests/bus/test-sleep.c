@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The machine may not fall asleep over a half-written card. logind itself needs a booted system: here a process plays
  * the one method and the one signal of it that count (org.freedesktop.login1, systemd 252). */
+#include "tests/apart.h"
 #include "tests/bus/story.h"
 
 #include <errno.h>
@@ -108,8 +109,7 @@ static pid_t start_logind(bool asleep, int *told) {
         pid_t child;
 
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-        child = fork();
-        ck_assert_int_ge(child, 0);
+        child = fork_apart();
         if (child == 0)
                 logind_process(ends[1], asleep);
 

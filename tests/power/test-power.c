@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "power/disk.h"
+#include "tests/apart.h"
 
 typedef struct Bench {
         char directory[64];
@@ -486,6 +487,34 @@ START_TEST(a_call_fails_when_it_is_told_to)
 }
 END_TEST
 
+/* How long Check's file of this test's messages is. */
+static off_t messages_size(void) {
+        struct stat status = {};
+
+        for (int descriptor = 3; descriptor < 64; descriptor++)
+                if (apart_is_check_file(descriptor) && fstat(descriptor, &status) == 0)
+                        return status.st_size;
+
+        ck_abort_msg("Check keeps its messages elsewhere");
+}
+
+START_TEST(what_a_child_apart_asserts_does_not_reach_the_tests_messages)
+{
+        off_t before = messages_size();
+        pid_t child = fork_apart();
+        int how;
+
+        if (child == 0) {
+                for (unsigned i = 0; i < 100; i++)
+                        ck_assert_uint_lt(i, 100);
+                ck_abort_msg("told to nobody");
+        }
+        ck_assert_int_eq(waitpid(child, &how, 0), child);
+        ck_assert(WIFEXITED(how) && WEXITSTATUS(how) == 1);
+        ck_assert_int_lt(messages_size() - before, 100 * 16);
+}
+END_TEST
+
 START_TEST(a_process_dies_when_it_is_told_to)
 {
         _cleanup_(bench_done) Bench bench = bench_new();
@@ -494,7 +523,7 @@ START_TEST(a_process_dies_when_it_is_told_to)
         pid_t child;
         int how;
 
-        child = fork();
+        child = fork_apart();
         if (child == 0) {
                 begin(&bench);
                 power_fault(&(PowerFault){
@@ -522,6 +551,7 @@ int main(void) {
         tcase_add_test(calls, what_is_written_through_a_mapping_is_seen);
         tcase_add_test(calls, what_gdbm_writes_is_seen);
         tcase_add_test(calls, a_call_fails_when_it_is_told_to);
+        tcase_add_test(calls, what_a_child_apart_asserts_does_not_reach_the_tests_messages);
         tcase_add_test(calls, a_process_dies_when_it_is_told_to);
         tcase_add_test(disk, each_sector_of_an_unsynced_write_is_there_or_not);
         tcase_add_test(disk, writes_to_one_sector_are_there_in_their_order);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "tests/apart.h"
 #include "transfer-fixture.h"
 
 enum { FILLERS = 1100 }; /* lines that make an import too large for one change set */
@@ -441,14 +442,14 @@ START_TEST(an_import_is_whole_or_undone_when_the_process_is_killed)
         pid_t child;
 
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-        child = fork();
+        child = fork_apart();
         if (child == 0)
                 import_until_killed(ends[1], lines);
 
         ck_assert_int_eq(read(ends[0], crashed.directory, sizeof(crashed.directory)),
                          (ssize_t) sizeof(crashed.directory));
         ck_assert_int_eq(read(ends[0], &n, sizeof(n)), (ssize_t) sizeof(n));
-        usleep((useconds_t) (_i % 20) * 2300);
+        usleep((useconds_t) (_i % 20) * 2300); /* another moment each time: whichever it is, all must hold */
         kill(child, SIGKILL);
         waitpid(child, NULL, 0);
         close(ends[1]);

@@ -14,6 +14,7 @@
 #include "bus/root-object.h"
 #include "line/protocol.h"
 #include "line/server-private.h"
+#include "tests/apart.h"
 
 static const PublisherKind *const kinds[] = { &root_object_kind, &reader_object_kind, &job_object_kind };
 
@@ -167,8 +168,7 @@ static void introspect_service(Lines *ret) {
         pid_t child;
 
         ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, descriptors), 0);
-        child = fork();
-        ck_assert_int_ge(child, 0);
+        child = fork_apart();
         if (child == 0) {
                 close(descriptors[0]);
                 serve(descriptors[1]);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "index-audit.h"
+#include "tests/apart.h"
 
 enum {
         RECORDS = 40,
@@ -84,7 +85,7 @@ static unsigned run_child(const Place *place, unsigned round) {
         pid_t child;
 
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-        child = fork();
+        child = fork_apart();
         if (child == 0) {
                 Desk desk = { .place = *place, .fields = fields_for(round) };
 

@@ -10,6 +10,7 @@
 
 #include "file-fixture.h"
 #include "store-content.h"
+#include "tests/apart.h"
 
 enum {
         SEGMENT_SIZE = 64 * 1024,
@@ -483,8 +484,7 @@ static void try_damage(const State *state, const Damage *damage, Tally *tally) {
 
         directory_make(directory);
         write_damaged(state, damage, directory);
-        child = fork();
-        ck_assert_int_ge(child, 0);
+        child = fork_apart();
         if (child == 0)
                 run_child(state, damage, directory);
 

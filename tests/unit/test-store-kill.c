@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "power/site.h"
+#include "tests/apart.h"
 
 /* What the child tells its parent: before each change set, and after each commit. */
 typedef struct Mark {
@@ -53,8 +54,7 @@ static Worker worker_start(const Site *site, Load *load, unsigned actions, const
         int ends[2];
 
         ck_assert_int_eq(pipe(ends), 0);
-        worker.pid = fork();
-        ck_assert_int_ge(worker.pid, 0);
+        worker.pid = fork_apart();
         if (worker.pid == 0) {
                 close(ends[0]);
                 work(site, load, actions, fault, ends[1]);

@@ -79,6 +79,39 @@ job_runs() { icreissuectl jobs 2>/dev/null | grep -qw "$1"; } # KIND
 job_waits_with() { # NUMBER ERROR
         [ "$(busctl get-property $service $root/job/"$1" $service.Job ErrorName 2>/dev/null)" = "s \"$service.Error.$2\"" ]
 }
+job_says() { # NUMBER TEXT: of its message
+        busctl get-property $service $root/job/"$1" $service.Job ErrorMessage 2>/dev/null | grep -qF "$2"
+}
 job_is() { # NUMBER STATE
         [ "$(busctl get-property $service $root/job/"$1" $service.Job State 2>/dev/null)" = "s \"$2\"" ]
+}
+
+# The GPIO chip is there, and udev has given it to the service.
+chip_is_the_services() { [ "$(stat -c %G /dev/gpiochip* 2>/dev/null)" = icreissue ]; }
+mill_says() { # WORD, since it was plugged in
+        journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID="$(systemctl show -P InvocationID mill)" | grep -qx "$1"
+}
+discarded_is() { # SERIAL TEXT: of its line in the list of old cards
+        icreissuectl discarded list | grep "$1" | grep -qF "$2"
+}
+
+# As somebody whose user manager runs.
+as_clerk() {
+        runuser -u clerk -- env HOME=/home/clerk XDG_RUNTIME_DIR="/run/user/$(id -u clerk)" \
+                DBUS_SESSION_BUS_ADDRESS="unix:path=/run/user/$(id -u clerk)/bus" "$@"
+}
+clerk_is_shown() { # TEXT: of a notice
+        journalctl --no-pager -o cat _UID="$(id -u clerk)" _SYSTEMD_USER_UNIT=notices.service | grep -qF "$1"
+}
+
+# A terminal of clerk's, in tmux: a line is typed, a text is waited for.
+terminal() { runuser -u clerk -- env -u TMUX HOME=/home/clerk TERM=screen tmux -u -S /home/clerk/terminal "$@"; }
+types() { terminal send-keys -l "$1" && terminal send-keys Enter; }
+screen_shows() { terminal capture-pane -p | grep -qF "$1"; }
+# The prompt stands there, and what is typed is not echoed, nor lost.
+asks_for_password() {
+        screen_shows Password: && stty -F "$(terminal display-message -p '#{pane_tty}')" -a | grep -q ' icanon iexten -echo '
+}
+comes_to() { # COMMAND...: what the screen shows is printed where it does not
+        until_is 60 "$@" || { terminal capture-pane -p; return 1; }
 }

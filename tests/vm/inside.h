@@ -35,6 +35,8 @@ typedef struct VmCommand {
 
 struct Vm {
         char directory[64];
+        pid_t janitor;
+        int janitor_pipe; /* closed when the machine is */
         pid_t qemu;
         bool running;
         int64_t begun; /* on the clock of now_ms() */

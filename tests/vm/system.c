@@ -31,7 +31,7 @@ void system_install(Vm *vm) {
         vm_run(vm, "tar -C /vm/product -c . | tar -C / -x --keep-directory-symlink");
         /* A library that make-image does not install is named at once. */
         vm_run(vm,
-               "! ldd /usr/bin/icreissuectl /usr/libexec/icreissued /usr/libexec/icreissue-render | grep 'not found'");
+               "! ldd /usr/bin/icreissuectl /usr/libexec/icreissue-[nr]* /usr/libexec/icreissued /usr/libexec/icreissue/mill/* | grep 'not found'");
         vm_run(vm, "systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload &&"
                    " udevadm control --reload");
         vm_run(vm, "journalctl --update-catalog");

@@ -3,6 +3,7 @@
 #include "tests/vm/vm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
 #include <signal.h>
@@ -316,7 +317,8 @@ static char *text(const char *format, ...) {
 
 static void start_qemu(Vm *vm) {
         const char *image = setting(vm, "ICREISSUE_VM_IMAGE"), *product = setting(vm, "ICREISSUE_VM_PRODUCT"),
-                   *source = setting(vm, "ICREISSUE_SOURCE"), *in = vm->directory;
+                   *source = setting(vm, "ICREISSUE_SOURCE"), *build = setting(vm, "ICREISSUE_BUILD"),
+                   *in = vm->directory;
         char *arguments[] = {
                 text("qemu-system-x86_64"),
                 text("-nodefaults"),
@@ -372,6 +374,10 @@ static void start_qemu(Vm *vm) {
                 text("local,id=source,path=%s/tests/vm,security_model=none,readonly=on", source),
                 text("-device"),
                 text("virtio-9p-pci,fsdev=source,mount_tag=source"),
+                text("-fsdev"),
+                text("local,id=build,path=%s/tests/vm,security_model=none,readonly=on", build),
+                text("-device"),
+                text("virtio-9p-pci,fsdev=build,mount_tag=build"),
                 NULL
         };
 
@@ -393,7 +399,7 @@ void vm_boot(Vm *vm) {
         if (!line)
                 vm_fail(vm, "the machine does not boot");
         free(line);
-        vm_run(vm, "mkdir -p /vm/product /vm/source && for share in product source; do"
+        vm_run(vm, "mkdir -p /vm/product /vm/source /vm/build && for share in product source build; do"
                    " mount -t 9p -o trans=virtio,version=9p2000.L,ro $share /vm/$share || exit 1; done");
 }
 
@@ -412,6 +418,44 @@ void vm_cut_power(Vm *vm) {
         }
 }
 
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place) {
+        (void) status;
+        (void) type;
+        (void) place;
+        return remove(path);
+}
+
+/* Clears the machine's directory away when the test's process is gone, however it has ended; QEMU ends with it. */
+static void janitor_start(Vm *vm) {
+        int ends[2];
+        char word;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                vm_fail(vm, "a pipe: %m");
+        fflush(NULL);
+        vm->janitor = fork();
+        if (vm->janitor < 0)
+                vm_fail(vm, "the janitor: %m");
+        vm->janitor_pipe = ends[1];
+        if (vm->janitor > 0) {
+                close(ends[0]);
+                return;
+        }
+
+        setpgid(0, 0); /* a time limit ends the test's whole group */
+        close(ends[1]);
+        while (read(ends[0], &word, 1) < 0 && errno == EINTR)
+                continue;
+        nftw(vm->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        _exit(EXIT_SUCCESS);
+}
+
+static void janitor_finish(Vm *vm) {
+        close(vm->janitor_pipe);
+        while (waitpid(vm->janitor, NULL, 0) < 0 && errno == EINTR)
+                continue;
+}
+
 Vm *vm_open(void) {
         Vm *vm = calloc(1, sizeof(*vm));
         const char *temporary = getenv("TMPDIR");
@@ -424,16 +468,10 @@ Vm *vm_open(void) {
                  temporary && strlen(temporary) < 32 ? temporary : "/tmp");
         if (!mkdtemp(vm->directory))
                 vm_fail(vm, "%s: %m", vm->directory);
+        janitor_start(vm);
         make_disk(vm);
         vm_boot(vm);
         return vm;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place) {
-        (void) status;
-        (void) type;
-        (void) place;
-        return remove(path);
 }
 
 void vm_close(Vm *vm) {
@@ -442,7 +480,7 @@ void vm_close(Vm *vm) {
         vm_cut_power(vm);
         for (unsigned i = 0; i < vm->card_count; i++)
                 free(vm->cards[i]);
-        nftw(vm->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        janitor_finish(vm);
         free(vm->text);
         free(vm);
 }

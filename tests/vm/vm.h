@@ -4,7 +4,7 @@
  * that an agent in the machine reads; guest.sh is sourced before each.
  *
  * What does not work fails the test (Check runs it without a process of its own): the end of the machine's journal and of
- * its console is printed then. From the environment: ICREISSUE_BUILD (card-sim), ICREISSUE_SOURCE, ICREISSUE_VM_IMAGE (what
+ * its console is printed then. From the environment: ICREISSUE_BUILD (card-sim; its tests/vm is /vm/build in the machine), ICREISSUE_SOURCE, ICREISSUE_VM_IMAGE (what
  * make-image has made), ICREISSUE_VM_PRODUCT (what `make install DESTDIR=` has made); and ICREISSUE_VM_TRACE=1 to see each command as it is run. */
 #ifndef TESTS_VM_VM_H
 #define TESTS_VM_VM_H
