@@ -114,6 +114,7 @@ struct Job {
         JobKind kind;
         JobState state;
         JobState shown; /* the state that is durable: what others see */
+        bool wait_told; /* the journal has that it waits in this state */
         char *uuid;
         uid_t owner;
         char *started;  /* ISO 8601 UTC */

@@ -382,15 +382,27 @@ static void advise_for_blank(Job *job, const char *type) {
                 job_set_advice(job, "Put a blank %s card into %s.", type, where);
 }
 
+/* Once, however often the advice changes while others come and go at the readers. */
+static void tell_wait(Job *job) {
+        if (job->wait_told)
+                return;
+
+        job->wait_told = true;
+        log_event(LOG_JOB_WAITING, &(LogSubject){ .job = job->uuid, .card_type = job->type },
+                  "Job %" PRIu64 " waits: %s", job->number, job->advice);
+}
+
 void matchmaker_advise(Job *job) {
         if (job_is_busy(job) || job->cancel_wanted)
                 return;
 
-        if (job->state == JOB_WAITING_FOR_CARD)
+        if (job->state == JOB_WAITING_FOR_CARD) {
                 advise_for_card(job);
-        else if (job->state == JOB_WAITING_FOR_BLANK)
+                tell_wait(job);
+        } else if (job->state == JOB_WAITING_FOR_BLANK) {
                 advise_for_blank(job, job_made_type(job));
-        else if (job->state == JOB_RUNNING && job->kind == JOB_BATCH && batch_next_type(job))
+                tell_wait(job);
+        } else if (job->state == JOB_RUNNING && job->kind == JOB_BATCH && batch_next_type(job))
                 advise_for_blank(job, batch_next_type(job));
 }
 

@@ -108,6 +108,7 @@ void job_dispatch(Job *job, JobEvent event) {
         else if (event == EVENT_VERIFIED)
                 job->outcome = OUTCOME_DONE;
 
+        job->wait_told = job->wait_told && job->state == transition->next;
         job->state = transition->next;
         if (job->outcome != OUTCOME_NONE)
                 job_forget_secrets(job);

@@ -5,17 +5,12 @@
 #include "tests/bus/story.h"
 #include "tests/desk/footprint.h"
 
-/* By night so long that it is longer than the watch's second time (reader-watch.c). */
-static unsigned rest_seconds(void) {
-        const char *nightly = getenv("ICREISSUE_NIGHTLY");
-
-        return nightly && strcmp(nightly, "1") == 0 ? 15 : 4;
-}
-
 /* What the start has left to do, on a machine that has other work too, is done in one of the first rests. */
 START_TEST(with_a_reader_and_nothing_to_do_no_thread_wakes)
 {
         Desk *desk = story_open(2);
+        /* By night longer than the watch's second time (reader-watch.c). */
+        struct timespec rest = { .tv_sec = getenv("ICREISSUE_NIGHTLY") ? 15 : 4 };
         uint64_t before, after;
         unsigned rests = 0;
 
@@ -26,7 +21,7 @@ START_TEST(with_a_reader_and_nothing_to_do_no_thread_wakes)
         do {
                 ck_assert_uint_lt(rests++, 8);
                 before = after;
-                nanosleep(&(struct timespec){ .tv_sec = rest_seconds() }, NULL);
+                nanosleep(&rest, NULL);
                 after = footprint_sleeps(desk_daemon_pid(desk));
                 ck_assert_uint_gt(after, 0);
         } while (after != before);

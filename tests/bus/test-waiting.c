@@ -18,6 +18,16 @@ static Desk *open_with_request(unsigned readers) {
         return desk;
 }
 
+static void expect_in_log(Desk *desk, const char *text, unsigned times) {
+        char *log = desk_daemon_log(desk);
+
+        for (const char *at = log; (at = strstr(at, text)); at++)
+                times--;
+
+        free(log);
+        ck_assert_uint_eq(times, 0);
+}
+
 static void swap(Desk *desk, unsigned slot, const char *card) {
         desk_remove(desk, slot);
         desk_wait_card(desk, slot, false);
@@ -35,8 +45,10 @@ START_TEST(with_one_reader_the_job_waits_for_the_swap_and_goes_on_by_itself)
                 "Take the old card out of Desk Reader (01) 00 00 and put a blank staff-v1 card in."));
         advice = desk_property(desk, job, DESK_JOB, "ErrorName");
         ck_assert_str_eq(advice, "");
+        expect_in_log(desk, "Job 2 waits: Take the old card out of", 1);
         swap(desk, 0, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
         story_wait_done(desk, job);
+        expect_in_log(desk, "Job 2 waits: ", 1);
         story_wait_reader(desk, 0, "ready");
         story_expect_card(desk, 0, STORY_V1, STORY_ID);
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 2);
