@@ -201,6 +201,7 @@ static int issue_read_card(CardIssue *issue, CardFacts *ret) {
 static int issue_open_session(CardIssue *issue) {
         CardSessionRequest request = { .gate = issue->reader->gate,
                                        .reader = issue->reader->pcsc_name,
+                                       .name = issue->reader->name,
                                        .cancel = &issue->cancel };
         _cleanup_bytes_ Bytes atr = {};
         int r;
@@ -229,6 +230,9 @@ static int issue_open(CardIssue *issue) {
                         issue->reader->name);
 
         r = issue_open_session(issue);
+        if (r >= 0)
+                r = catalogue_check_interface(issue->catalogue, issue->type, bytes_span(&issue->atr),
+                                              issue->reader->name, &issue->failure);
         if (r >= 0)
                 r = issue_read_card(issue, &issue->facts);
         if (issue->failure.kind == FAILURE_UNKNOWN_CARD_TYPE)

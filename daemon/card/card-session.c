@@ -31,7 +31,8 @@ struct CardGate {
  * closes what it gets in the end. */
 typedef struct Opening {
         CardGate *gate; /* its mutex guards finished and abandoned */
-        char *reader;
+        char *reader;   /* the PC/SC name */
+        char *name;     /* for messages */
         bool direct;
         bool finished;  /* it is the waiting one's now */
         bool abandoned; /* it is the thread's */
@@ -121,6 +122,7 @@ static void opening_free(Opening *opening, bool reset) {
         failure_done(&opening->failure);
         card_gate_unref(opening->gate);
         free(opening->reader);
+        free(opening->name);
         free(opening);
 }
 
@@ -132,14 +134,14 @@ static LONG opening_reconnect(Opening *opening, DWORD initialization) {
 static int opening_fail(const Opening *opening, LONG code, Failure *failure) {
         int r;
 
-        r = pcsc_failure(code, opening->reader, failure);
+        r = pcsc_failure(code, opening->name, failure);
         if (r != -ECONNRESET)
                 return r;
 
         return failure_set(
                 failure, FAILURE_READER_BUSY,
                 "Another program resets the card in the reader \"%s\" again and again; close that program.",
-                opening->reader);
+                opening->name);
 }
 
 /* Connects and locks. A reset by whoever had the card before is not ours to mind: nothing was done with it
@@ -206,7 +208,8 @@ static int opening_start(const CardSessionRequest *request, Opening **ret) {
         opening->gate = card_gate_ref(request->gate);
         opening->direct = request->direct;
         opening->reader = strdup(request->reader);
-        r = opening->reader ? 0 : ENOMEM;
+        opening->name = strdup(request->name);
+        r = opening->reader && opening->name ? 0 : ENOMEM;
         if (r == 0) {
                 pthread_attr_init(&attributes);
                 pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -244,10 +247,10 @@ static int opening_wait(Opening *opening, const CardSessionRequest *request, Fai
 
         while (!opening->finished) {
                 if (gate->closed)
-                        return pcsc_failure(SCARD_E_READER_UNAVAILABLE, request->reader, failure);
+                        return pcsc_failure(SCARD_E_READER_UNAVAILABLE, request->name, failure);
 
                 if (request->cancel && atomic_load(request->cancel))
-                        return pcsc_failure(SCARD_E_CANCELLED, request->reader, failure);
+                        return pcsc_failure(SCARD_E_CANCELLED, request->name, failure);
 
                 if (!patient) {
                         pthread_cond_wait(&gate->changed, &gate->mutex);
@@ -259,7 +262,7 @@ static int opening_wait(Opening *opening, const CardSessionRequest *request, Fai
                         continue;
 
                 if (!request->waiting)
-                        return pcsc_failure(SCARD_E_SHARING_VIOLATION, request->reader, failure);
+                        return pcsc_failure(SCARD_E_SHARING_VIOLATION, request->name, failure);
 
                 patient = false;
                 pthread_mutex_unlock(&gate->mutex);
@@ -321,7 +324,7 @@ static int session_recover(CardSession *session, Failure *failure) {
         if (code == SCARD_S_SUCCESS)
                 return -ECONNRESET;
 
-        return pcsc_failure(pcsc_is_mute(code) ? SCARD_W_REMOVED_CARD : code, session->opening->reader,
+        return pcsc_failure(pcsc_is_mute(code) ? SCARD_W_REMOVED_CARD : code, session->opening->name,
                             failure);
 }
 
@@ -340,10 +343,10 @@ static int session_may_send(CardSession *session, Span command, Failure *failure
                 return 0;
 
         if (session->cancel && atomic_load(session->cancel))
-                return pcsc_failure(SCARD_E_CANCELLED, session->opening->reader, failure);
+                return pcsc_failure(SCARD_E_CANCELLED, session->opening->name, failure);
 
         if (card_gate_is_closed(session->opening->gate))
-                return pcsc_failure(SCARD_E_READER_UNAVAILABLE, session->opening->reader, failure);
+                return pcsc_failure(SCARD_E_READER_UNAVAILABLE, session->opening->name, failure);
 
         return 0;
 }
@@ -376,7 +379,7 @@ int card_session_transmit(void *userdata, Span command, uint8_t *response, size_
         if (code == SCARD_S_SUCCESS || code == SCARD_E_NOT_TRANSACTED || code == SCARD_E_COMM_DATA_LOST)
                 return session_recover(session, failure);
 
-        return pcsc_failure(code, session->opening->reader, failure);
+        return pcsc_failure(code, session->opening->name, failure);
 }
 
 static int session_reconnect_with(CardSession *session, DWORD initialization, Failure *failure) {

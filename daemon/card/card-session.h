@@ -29,6 +29,7 @@ void card_gate_wake(CardGate *gate);
 typedef struct CardSessionRequest {
         CardGate *gate;
         const char *reader;        /* the PC/SC name */
+        const char *name;          /* the desk's, for messages */
         const atomic_bool *cancel; /* true: CANCELLED at the next APDU that begins a command. May be NULL */
         bool direct;               /* the reader alone, with or without a card: no transaction, no commands */
         /* Called once when another program has held the card for CARD_SESSION_PATIENCE milliseconds;

@@ -55,6 +55,19 @@ const Profile *catalogue_profile(const Catalogue *catalogue, const char *type) {
         return NULL;
 }
 
+int catalogue_check_interface(const Catalogue *catalogue, const char *type, Span atr, const char *reader,
+                              Failure *failure) {
+        const Profile *profile = catalogue_profile(catalogue, type);
+
+        if (!profile || !profile->contacts_only || !atr_is_contactless(atr))
+                return 0;
+
+        return failure_set(failure, FAILURE_CARD_TYPE_MISMATCH,
+                           "Cards of type %s are written over contacts alone, and %s speaks to its card over "
+                           "the air; put the card into a reader with contacts.",
+                           type, reader);
+}
+
 size_t catalogue_type_count(const Catalogue *catalogue) {
         return catalogue->correlation_count;
 }

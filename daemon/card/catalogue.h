@@ -27,6 +27,11 @@ DEFINE_CLEANUP(Catalogue *, catalogue_unref)
 /* The profile that the correlation table gives a card type, borrowed; NULL for a type that it does not name. */
 const Profile *catalogue_profile(const Catalogue *catalogue, const char *type);
 
+/* Whether a card of that type may be written or ended in a reader whose card answered so to a reset (atr_is_contactless()):
+ * CARD_TYPE_MISMATCH with the reader's name where its profile says `contactless: false` and there are no contacts. */
+int catalogue_check_interface(const Catalogue *catalogue, const char *type, Span atr, const char *reader,
+                              Failure *failure);
+
 /* The number of card types in the correlation table, and the n-th one's name, in the table's order. */
 size_t catalogue_type_count(const Catalogue *catalogue);
 const char *catalogue_type(const Catalogue *catalogue, size_t n);

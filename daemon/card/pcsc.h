@@ -11,7 +11,7 @@
 /* Sets the failure that a return code other than SCARD_S_SUCCESS stands for: CARD_GONE, READER_GONE,
  * READER_BUSY, CANCELLED, UNKNOWN_CARD_TYPE for a card that does not answer to reset, WRITE_FAILED for the
  * rest. Returns its negative errno; -ECONNRESET, with no failure set, for SCARD_W_RESET_CARD. reader: its
- * PC/SC name. */
+ * name at the desk. */
 int pcsc_failure(LONG code, const char *reader, Failure *failure);
 
 /* Whether a code says that the card does not answer to reset, or to no protocol. */

@@ -85,7 +85,9 @@ static Presented newest(const Plan *plan, const Call *call, int argument) {
         int changed = -1;
         const Call *change = newest_change(plan, call->step->verb->secret->which(call, argument), &changed);
 
-        return (Presented){ change ? &change->values[changed] : &call->values[argument], change };
+        return (Presented){ .value = change ? &change->values[changed] : &call->values[argument],
+                            .change = change,
+                            .which = change ? change->step->verb->secret->which(change, changed) : 0 };
 }
 
 /* A new value that the card refuses was not stored as it was sent. */
@@ -130,6 +132,16 @@ static int present_one(Proof *proof, const PlanStage *stage, const Call *call, i
         return presented.change ? report_fields(proof, stage, presented.value, "used", failure) : 0;
 }
 
+/* Whether everything that the call changes has been proven by an earlier use. */
+static bool is_proven(const Proof *proof, const Call *call) {
+        for (int i = step_argument(call->step, ROLE_NEW, 0); i >= 0;
+             i = step_argument(call->step, ROLE_NEW, i + 1))
+                if (!was_presented(proof, call->step->verb->secret->which(call, i), ROLE_NEW))
+                        return false;
+
+        return true;
+}
+
 /* Presents what the card has by now for all of them at once. */
 static int present_all(Proof *proof, const PlanStage *stage, const Call *call, ArgumentRole role,
                        Failure *failure) {
@@ -138,8 +150,13 @@ static int present_all(Proof *proof, const PlanStage *stage, const Call *call, A
         _cleanup_step_result_ StepResult result = {};
         int r;
 
-        for (int i = first; i >= 0; i = step_argument(call->step, role, i + 1))
+        if (role == ROLE_NEW && is_proven(proof, call))
+                return 0;
+
+        for (int i = first; i >= 0; i = step_argument(call->step, role, i + 1)) {
                 presented[i] = newest(proof->plan, call, i);
+                presented[i].proven = was_presented(proof, presented[i].which, ROLE_NEW);
+        }
 
         r = plan_step(proof->plan, proof->context, NULL, failure);
         if (r >= 0)
@@ -147,9 +164,14 @@ static int present_all(Proof *proof, const PlanStage *stage, const Call *call, A
         if (r < 0 && presented[first].change)
                 return complain_changed(&presented[first], r, failure);
 
-        for (size_t i = 0; r >= 0 && i < VERB_ARGUMENTS_MAX; i++)
-                if (presented[i].change)
-                        r = report_fields(proof, stage, presented[i].value, "used", failure);
+        for (size_t i = 0; r >= 0 && i < VERB_ARGUMENTS_MAX; i++) {
+                if (!presented[i].change)
+                        continue;
+
+                if (!presented[i].proven && result.held)
+                        note_presented(proof, call, presented[i].which);
+                r = report_fields(proof, stage, presented[i].value, "used", failure);
+        }
 
         return r;
 }
@@ -284,6 +306,21 @@ static int prove_call(Proof *proof, const PlanStage *stage, const Call *call, Fa
         return result.held ? 0 : plan_complain(stage, call, &result, FAILURE_VERIFY_FAILED, failure);
 }
 
+/* Whether the card has anything to show or to prove for a stage: else its session is not opened for nothing. What a step of it
+ * expects is asked again in any case. */
+static bool shows_anything(const CallList *list) {
+        for (size_t i = 0; i < list->count; i++) {
+                const Call *call = &list->calls[i];
+                const Step *step = call->step;
+
+                if (!call_writes(call) ? step->expect != NULL
+                                       : step_changes_secret(step) || step->verb->written >= 0)
+                        return true;
+        }
+
+        return false;
+}
+
 static int prove_calls(Proof *proof, const PlanStage *stage, const CallList *list, Failure *failure) {
         for (size_t i = 0; i < list->count; i++) {
                 int r;
@@ -302,6 +339,9 @@ static int prove_all(Proof *proof, Failure *failure) {
 
         for (size_t s = plan->proven_stages; s < plan->position.stage && s < plan->stage_count; s++) {
                 const PlanStage *stage = &plan->stages[s];
+
+                if (!shows_anything(&stage->open) && !shows_anything(&stage->write))
+                        continue;
 
                 session_secure(&proof->session, NULL);
                 r = prove_calls(proof, stage, &stage->open, failure);

@@ -221,6 +221,7 @@ static int explain(const Profile *profile, char **ret) {
 }
 
 static int check(const ProfilePlaces *places, const char *path, ProfileReport *report, Failure *failure) {
+        _cleanup_failure_ Failure remark = { .mistakes = &report->remarks };
         _cleanup_(profile_freep) Profile *profile = NULL;
         int r;
 
@@ -229,10 +230,13 @@ static int check(const ProfilePlaces *places, const char *path, ProfileReport *r
                 r = failure_note(failure, profile_prove(profile, failure));
         if (r >= 0 && profile)
                 r = failure_note(failure, check_leads(places, path, &report->remarks, failure));
+        if (r >= 0 && profile)
+                r = profile_remark_clear(profile, &remark);
         if (r < 0)
                 return r;
 
         mistakes_sort(&report->mistakes);
+        mistakes_sort(&report->remarks);
         return report->mistakes.count == 0 && profile ? explain(profile, &report->explanation) : 0;
 }
 

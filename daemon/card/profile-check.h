@@ -49,6 +49,10 @@ int profile_places_load(const ProfilePlaces *places, const char *file, YamlFile 
 /* Loads the profile itself, not proven. As profile_load(). */
 int profile_places_profile(const ProfilePlaces *places, Profile **ret, Failure *failure);
 
+/* prove-clear.c: notes every step that sends a secret in clear to a card of contacts, and is not admitted to. remarks: with a
+ * list, where it is noted. -ENOMEM. */
+int profile_remark_clear(const Profile *profile, Failure *remarks);
+
 /* What it does to a card, in plain words: profile-explain.c. */
 void profile_explain(const Profile *profile, FILE *out);
 

@@ -130,7 +130,7 @@ static void print_step(const Step *step, bool issue, FILE *out) {
         if (step->to == KEEP_NAMED)
                 fprintf(out, "; kept as %s", step->to_name);
         if (step->in_clear)
-                fprintf(out, "; sends a secret in clear, which everybody near the card can hear");
+                fprintf(out, "; sends a secret in clear");
         if (issue && step_kind(step) == VERB_WRITE)
                 print_write(step, out);
         if (step->verb->flags & VERB_IRREVERSIBLE)
@@ -196,6 +196,13 @@ void profile_explain(const Profile *profile, FILE *out) {
         for (size_t i = 0; profile->abilities[i]; i++)
                 fprintf(out, " %s", profile->abilities[i]);
         fputc('\n', out);
+        if (profile_is_contactless(profile))
+                fprintf(out,
+                        "Spoken to over the air: what is sent in clear, everybody near the card can hear.\n");
+
+        if (profile->contacts_only)
+                fprintf(out,
+                        "Written and ended over contacts alone; in a contactless reader it is only read.\n");
 
         print_fields(profile, out);
         print_steps("The chip's serial is read", &profile->serial, false, out);

@@ -123,10 +123,25 @@ static int load_extended(Profile *profile, const char *const *directories, Failu
         }
 }
 
+/* Not said: cards of contacts, which may have an antenna all the same. */
+static int parse_contactless(YamlNode node, Profile *profile, Failure *failure) {
+        int r;
+
+        if (!yaml_present(node))
+                return 0;
+
+        r = yaml_read_boolean(node, "`contactless`", &profile->contactless, failure);
+        if (r < 0)
+                return r;
+
+        profile->contacts_only = !profile->contactless;
+        return 0;
+}
+
 static int parse_transport(YamlNode node, Profile *profile, Failure *failure) {
         static const char *const keys[] = { "class", "chaining", "extended", "accept", "contactless", NULL };
         YamlNode class_byte = yaml_find(node, "class"), chaining = yaml_find(node, "chaining");
-        YamlNode extended = yaml_find(node, "extended"), contactless = yaml_find(node, "contactless");
+        YamlNode extended = yaml_find(node, "extended");
         _cleanup_bytes_ Bytes class_bytes = {};
         int64_t longest;
         int r;
@@ -142,8 +157,8 @@ static int parse_transport(YamlNode node, Profile *profile, Failure *failure) {
                 r = yaml_read_hex(class_byte, 1, 1, "the class byte", &class_bytes, failure);
         if (r >= 0 && yaml_present(chaining))
                 r = yaml_read_boolean(chaining, "`chaining`", &profile->manner.chaining, failure);
-        if (r >= 0 && yaml_present(contactless))
-                r = yaml_read_boolean(contactless, "`contactless`", &profile->contactless, failure);
+        if (r >= 0)
+                r = parse_contactless(yaml_find(node, "contactless"), profile, failure);
         if (r < 0)
                 return r;
 

@@ -101,7 +101,7 @@ struct Step {
         bool read_back; /* false: the profile admits that the card will never show what is written here */
         StepList
                 shown; /* what shows it, where the verb itself does not know: the last step's answer; empty: the verb */
-        bool in_clear; /* the profile admits that a secret is sent here as everybody near the card can hear it */
+        bool in_clear; /* the profile admits that a secret is sent here as whoever is on the way to the card sees it */
 };
 
 typedef struct Stage {
@@ -118,8 +118,9 @@ struct Profile {
         uint8_t class_byte;
         size_t longest; /* data bytes of one command: 255, or what `extended:` says */
         TransportManner manner;
-        bool contactless; /* the profile says so; what its verbs tell is not counted */
-        Accept accept;    /* empty: 9000 */
+        bool contactless;   /* the profile says so; what its verbs tell is not counted */
+        bool contacts_only; /* the profile says that its cards are written and ended over contacts alone */
+        Accept accept;      /* empty: 9000 */
         Field *fields;
         size_t field_count;
         const Field *id;
@@ -148,6 +149,9 @@ DEFINE_CLEANUP(Profile *, profile_free)
 
 /* Proves what can be known without a card: PROFILES' section "What profile check proves". PROFILE_INVALID. */
 int profile_prove(const Profile *profile, Failure *failure);
+
+/* prove-clear.c: whether its cards are spoken to over the air: the profile says so, or a verb is of such cards alone. */
+bool profile_is_contactless(const Profile *profile);
 
 /* profile-needs.c: marks the fields that are needed; once, when everything is parsed. */
 void profile_note_needs(Profile *profile);

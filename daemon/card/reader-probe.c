@@ -100,7 +100,7 @@ static int probe_session(Probe *probe, CardSession *session) {
                 bytes_move(&probe->atr, &atr);
 
         if (probe->atr.size == 0) /* no card is without: it is looked at again */
-                return pcsc_failure(SCARD_W_REMOVED_CARD, probe->reader->pcsc_name, &probe->failure);
+                return pcsc_failure(SCARD_W_REMOVED_CARD, probe->reader->name, &probe->failure);
 
         r = transport_new(card_session_transmit, session, &transport);
         if (r < 0)
@@ -114,6 +114,7 @@ static void probe_run(void *userdata) {
         Probe *probe = userdata;
         CardSessionRequest request = { .gate = probe->reader->gate,
                                        .reader = probe->reader->pcsc_name,
+                                       .name = probe->reader->name,
                                        .waiting = probe->done ? NULL : probe_waiting,
                                        .userdata = probe };
         CardSession *session = NULL;
@@ -121,7 +122,7 @@ static void probe_run(void *userdata) {
 
         if (atomic_load(&probe->reader->sequence) != probe->sequence) {
                 probe->skipped = true;
-                pcsc_failure(SCARD_W_REMOVED_CARD, probe->reader->pcsc_name, &probe->failure);
+                pcsc_failure(SCARD_W_REMOVED_CARD, probe->reader->name, &probe->failure);
                 return;
         }
 
@@ -242,6 +243,7 @@ static void device_run(void *userdata) {
         Probe *probe = userdata;
         CardSessionRequest request = { .gate = probe->reader->gate,
                                        .reader = probe->reader->pcsc_name,
+                                       .name = probe->reader->name,
                                        .direct = true };
         CardSession *session = NULL;
 

@@ -16,14 +16,14 @@
  * in front. */
 #define PLUG_READER "\\\\?PnP?\\Notification"
 
+/* How long is waited for a change before the readers are listed again: the pseudo reader counts readers from when it is
+ * asked, so one that comes between our listing and the asking goes unnoticed. Readers attached together come within the
+ * first of these times after one another; the last is for one that comes alone in those microseconds. It is not
+ * INFINITE, at which the library wakes every minute (SCardGetStatusChange() in winscard_clnt.c): for any other time it
+ * sleeps once. */
+static const DWORD patience_ms[] = { 1000, 10000, 3600000 };
+
 enum {
-        /* After a reader came or went: the pseudo reader counts readers from when it is asked, so that one
-         * that comes between our listing and the asking goes unnoticed. Readers attached together come
-         * within this time. */
-        SETTLE_MS = 1000,
-        /* The same for one that comes alone in those microseconds, and the library's own rhythm for
-         * INFINITE. */
-        QUIET_MS = 60000,
         LISTINGS_MAX = 16,
         CANCEL_AGAIN_MS = 50,
 };
@@ -305,7 +305,8 @@ static bool watch_begin_look(ReaderWatch *watch, bool *ret_stopping) {
 
 /* Watches through one context until that is no good any more. */
 static void watch_follow(ReaderWatch *watch, SCARDCONTEXT context) {
-        bool untold = true, settling = true, first = true;
+        bool untold = true, first = true;
+        size_t quiet = 0; /* which of the times of patience_ms */
 
         for (;;) {
                 bool listed, changed = false, stopping, look;
@@ -320,12 +321,10 @@ static void watch_follow(ReaderWatch *watch, SCARDCONTEXT context) {
                         return;
 
                 untold = untold || listed || look;
-                settling = settling || listed;
-                code = watch_ask(watch, context,
-                                 first || look ? 0
-                                 : settling    ? SETTLE_MS
-                                               : QUIET_MS,
-                                 &changed);
+                if (listed)
+                        quiet = 0;
+
+                code = watch_ask(watch, context, first || look ? 0 : patience_ms[quiet], &changed);
 
                 /* Waiting was cut short, or a reader went between the listing and the asking: list again. */
                 if (code == SCARD_E_CANCELLED || code == SCARD_E_UNKNOWN_READER)
@@ -340,7 +339,9 @@ static void watch_follow(ReaderWatch *watch, SCARDCONTEXT context) {
                 if (untold || changed)
                         watch_post(watch, NULL, false);
 
-                settling = settling && (first || look || code == SCARD_S_SUCCESS);
+                if (code == SCARD_E_TIMEOUT && !first && !look)
+                        quiet = MIN_OF(quiet + 1, ELEMENTS(patience_ms) - 1);
+
                 untold = first = false;
         }
 }

@@ -39,6 +39,11 @@ Span atr_historical_bytes(Span atr) {
         return span_part(atr, position, atr.data[1] & 0x0F);
 }
 
+bool atr_is_contactless(Span atr) {
+        return atr.size >= 5 && atr.data[0] == 0x3B && (atr.data[1] & 0xF0) == 0x80 && atr.data[2] == 0x80 &&
+               atr.data[3] == 0x01 && atr.size == 5U + (atr.data[1] & 0x0F);
+}
+
 bool type_entry_matches(const TypeEntry *entry, Span atr) {
         if (entry->atr && !pattern_fits(entry->atr, atr, true))
                 return false;

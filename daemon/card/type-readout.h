@@ -39,6 +39,11 @@ bool type_name_is_valid(const char *name);
 /* The historical bytes of an answer to reset (ISO/IEC 7816-3:2006, 8.2); empty where it is cut short. */
 Span atr_historical_bytes(Span atr);
 
+/* Whether a reader has made that answer to reset for a contactless card, which has none of its own: T0 = 8n, TD1 = 80,
+ * TD2 = 01, n historical bytes, the check byte (PC/SC part 3, 3.1.3.2.3). Cards with contacts begin otherwise: T=0 and T=1
+ * at the slowest speed alone would look the same. */
+bool atr_is_contactless(Span atr);
+
 /* catalogue.c: the type readout of a catalogue. */
 const TypeReadout *catalogue_type_readout(const Catalogue *catalogue);
 

@@ -246,7 +246,7 @@ static uint8_t level_of(const Session *session, const Call *call, ScpProtocol pr
 
 /* The cryptograms of SCP03 are made with the MAC key alone: what the other key is, a command shows that is enciphered
  * with it. A card that cannot read it says so by one of these, and one whose answer cannot be read has another key too. */
-static int prove_enciphering(Session *session, const Opening *opening, Failure *failure) {
+static int prove_enciphering(Session *session, const Opening *opening, bool *proven, Failure *failure) {
         static const uint8_t all[] = { 0x4F, 0x00 };
         Command get_status = {
                 .cla = CLASS_GP, .ins = 0xF2, .p1 = 0x80, .p2 = 0x02, .data = SPAN_OF_ARRAY(all), .le = 0
@@ -255,6 +255,7 @@ static int prove_enciphering(Session *session, const Opening *opening, Failure *
         _cleanup_failure_ Failure why = {};
         int r;
 
+        *proven = false;
         if (!(opening->level & SCP_C_ENC))
                 return 0;
 
@@ -264,6 +265,8 @@ static int prove_enciphering(Session *session, const Opening *opening, Failure *
         if (r < 0 && failure)
                 failure_move(failure, &why);
 
+        /* An application that does not know the command may have refused it unread. */
+        *proven = r >= 0 && result.held;
         return r;
 }
 
@@ -288,7 +291,10 @@ static int gp_present_all(Session *session, const Call *call, const Presented *p
         if (r >= 0 && !ret->held)
                 return failure_set(failure, session->kind, "The card has no key set %02X", opening.version);
 
-        return r >= 0 && puts_keys(from) ? prove_enciphering(session, &opening, failure) : r;
+        if (r < 0 || !puts_keys(from) || presented[GP_ENC].proven)
+                return r;
+
+        return prove_enciphering(session, &opening, &ret->held, failure);
 }
 
 const VerbSecret gp_secret = { .which = gp_which, .present_all = gp_present_all, .changes = gp_changes };

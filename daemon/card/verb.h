@@ -110,6 +110,8 @@ typedef struct CallList {
 typedef struct Presented {
         const Encoded *value;
         const Call *change; /* that has set it; NULL: the call's own value */
+        uint64_t which;     /* the secret that was changed */
+        bool proven;        /* it has been shown since the reset, and was right */
 } Presented;
 
 /* How a verb deals with the secrets among its arguments. */
@@ -122,7 +124,8 @@ typedef struct VerbSecret {
         int (*present)(Session *session, const Call *call, int argument, Span value, bool always,
                        StepResult *ret, Failure *failure);
         /* Instead of `present`, for secrets that are shown together or not at all: those of all the call's arguments of
-         * one role, which `presented` has by their numbers. */
+         * one role, which `presented` has by their numbers. ret->held: what was changed is as it should be; else the card
+         * has taken it, and another use is to show whether all of it is right. */
         int (*present_all)(Session *session, const Call *call, const Presented *presented, StepResult *ret,
                            Failure *failure);
         /* Whether the change by that argument is one of the secret; NULL: where `which` is the same. */

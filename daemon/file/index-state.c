@@ -123,22 +123,18 @@ static int parse(Span text, IndexState *ret, Failure *failure) {
         return 0;
 }
 
-int index_state_read(ChangeSet *set, const IssuanceFields *fields, IndexState *ret, Failure *failure) {
+/* text: NULL where the store says nothing yet. */
+static int read_text(const Bytes *text, const IssuanceFields *fields, IndexState *ret, Failure *failure) {
         _cleanup_index_state_ IndexState state = {};
-        _cleanup_bytes_ Bytes text = {};
         json_t *wanted;
         int r;
 
-        r = change_set_fetch(set, INDEX_STATE_KEY, &text, failure);
-        if (r < 0 && r != -ENOENT)
-                return r;
-
-        if (r == -ENOENT) {
+        if (!text) {
                 state.complete = json_object();
                 state.changing = json_object();
                 r = state.complete && state.changing ? 0 : failure_no_memory(failure);
         } else
-                r = parse(bytes_span(&text), &state, failure);
+                r = parse(bytes_span(text), &state, failure);
         if (r < 0)
                 return r;
 
@@ -151,6 +147,70 @@ int index_state_read(ChangeSet *set, const IssuanceFields *fields, IndexState *r
         *ret = state;
         state = (IndexState){};
         return r;
+}
+
+int index_state_read(ChangeSet *set, const IssuanceFields *fields, IndexState *ret, Failure *failure) {
+        _cleanup_bytes_ Bytes text = {};
+        int r;
+
+        r = change_set_fetch(set, INDEX_STATE_KEY, &text, failure);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        return read_text(r == -ENOENT ? NULL : &text, fields, ret, failure);
+}
+
+struct IndexStateMemory {
+        IssuanceFields *fields;
+        Bytes text;
+        IndexState state;
+        int changed; /* what index_state_read() has returned */
+};
+
+IndexStateMemory *index_state_forget(IndexStateMemory *memory) {
+        if (!memory)
+                return NULL;
+
+        issuance_fields_unref(memory->fields);
+        bytes_done(&memory->text);
+        index_state_done(&memory->state);
+        free(memory);
+        return NULL;
+}
+DEFINE_CLEANUP(IndexStateMemory *, index_state_forget)
+
+int index_state_recall(IndexStateMemory **memory, ChangeSet *set, IssuanceFields *fields,
+                       const IndexState **ret, Failure *failure) {
+        _cleanup_(index_state_forgetp) IndexStateMemory *fresh = NULL;
+        _cleanup_bytes_ Bytes text = {};
+        bool is_there;
+        int r;
+
+        r = change_set_fetch(set, INDEX_STATE_KEY, &text, failure);
+        if (r < 0 && r != -ENOENT)
+                return r;
+
+        is_there = r != -ENOENT;
+        if (!*memory || (*memory)->fields != fields ||
+            !span_equal(bytes_span(&(*memory)->text), bytes_span(&text))) {
+                fresh = new0(IndexStateMemory, 1);
+                if (!fresh)
+                        return failure_no_memory(failure);
+
+                r = read_text(is_there ? &text : NULL, fields, &fresh->state, failure);
+                if (r < 0)
+                        return r;
+
+                fresh->changed = r;
+                fresh->fields = issuance_fields_ref(fields);
+                fresh->text = text;
+                text = (Bytes){};
+                index_state_forget(*memory);
+                *memory = TAKE_PTR(fresh);
+        }
+
+        *ret = &(*memory)->state;
+        return (*memory)->changed;
 }
 
 char *index_state_format(const IndexState *state) {

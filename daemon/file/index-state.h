@@ -30,6 +30,13 @@ void index_state_done(IndexState *state);
 int index_state_read(ChangeSet *set, const IssuanceFields *fields, IndexState *ret, Failure *failure);
 int index_state_put(const IndexState *state, ChangeSet *set, Failure *failure);
 
+/* The same for whoever asks again and again: what was read last is remembered with the text and the fields that it was read
+ * from, and read anew where either is another. *ret is borrowed, until the next call. Store thread. */
+typedef struct IndexStateMemory IndexStateMemory;
+int index_state_recall(IndexStateMemory **memory, ChangeSet *set, IssuanceFields *fields,
+                       const IndexState **ret, Failure *failure);
+IndexStateMemory *index_state_forget(IndexStateMemory *memory);
+
 /* Nothing is left to do: fields' are complete. */
 int index_state_finish(IndexState *state, const IssuanceFields *fields, Failure *failure);
 

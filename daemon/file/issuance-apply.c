@@ -163,17 +163,18 @@ static int change_count(ChangeSet *set, int by, Failure *failure) {
 }
 
 /* Lists what the index has and is to have, and changes it. */
-static int change_index(const IssuanceContext *context, ChangeSet *set, const Record *before,
-                        const Record *after, Failure *failure) {
+static int change_index(IssuanceFile *file, ChangeSet *set, const Record *before, const Record *after,
+                        Failure *failure) {
         _cleanup_entry_list_ EntryList entries_before = {}, entries_after = {};
-        _cleanup_index_state_ IndexState state = {};
+        const IssuanceContext *context = &file->on_store;
+        const IndexState *state;
         int r;
 
-        r = index_state_read(set, context->fields, &state, failure);
+        r = index_state_recall(&file->index_state, set, context->fields, &state, failure);
         if (r > 0)
-                r = index_state_put(&state, set, failure);
+                r = index_state_put(state, set, failure);
         if (r >= 0 && before)
-                r = list_before(&state, before, &entries_before, failure);
+                r = list_before(state, before, &entries_before, failure);
         if (r >= 0 && after)
                 r = issuance_index_entries(context, after, entry_list_add, &entries_after, failure);
         if (r >= 0)
@@ -206,7 +207,7 @@ int issuance_change(IssuanceFile *file, ChangeSet *set, const Record *before, co
 
         r = change_text(&file->on_store, set, key, after, headroom, failure);
         if (r >= 0)
-                r = change_index(&file->on_store, set, before, after, failure);
+                r = change_index(file, set, before, after, failure);
 
         return r < 0 ? r : change_count(set, (after != NULL) - (before != NULL), failure);
 }

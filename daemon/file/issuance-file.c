@@ -4,6 +4,7 @@
  * listings and transfers have files of their own. */
 #include "file/issuance-file.h"
 
+#include "file/index-state.h"
 #include "file/issuance-internal.h"
 #include "file/key-check.h"
 
@@ -104,6 +105,7 @@ IssuanceFile *issuance_file_unref(IssuanceFile *file) {
         store_close(file->store);
         issuance_context_done(&file->context);
         issuance_context_done(&file->on_store);
+        index_state_forget(file->index_state);
         free(file);
         return NULL;
 }

@@ -44,13 +44,14 @@ struct IssuanceFile {
         Store *store;             /* touched on the store thread only, once a task was submitted */
         IssuanceContext context;  /* main thread: for who takes a copy to another thread */
         IssuanceContext on_store; /* store thread; a Reload reaches it in the order of the tasks */
-        uint64_t count;           /* as of the last answer */
-        size_t references;        /* the owner's, and one for each task under way */
-        Transfer *transfers;      /* those whose workers are not yet released */
-        bool closing;             /* work that goes on in steps ends with the step under way */
-        bool completing;          /* a step that completes the index is under way */
-        bool complete_again;      /* there is a reason that this step may not know */
-        bool incomplete;          /* the index, as of the last answer */
+        struct IndexStateMemory *index_state; /* store thread (index-state.h) */
+        uint64_t count;                       /* as of the last answer */
+        size_t references;                    /* the owner's, and one for each task under way */
+        Transfer *transfers;                  /* those whose workers are not yet released */
+        bool closing;                         /* work that goes on in steps ends with the step under way */
+        bool completing;                      /* a step that completes the index is under way */
+        bool complete_again;                  /* there is a reason that this step may not know */
+        bool incomplete;                      /* the index, as of the last answer */
 };
 
 IssuanceFile *issuance_file_ref(IssuanceFile *file);

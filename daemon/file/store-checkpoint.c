@@ -308,6 +308,7 @@ static Checkpoint *checkpoint_new(const Store *store) {
         checkpoint->layer = layer_new();
         checkpoint->to = store->committed;
         checkpoint->distrusted = store->distrusted;
+        checkpoint->no_spare = store->closing;
         checkpoint->current = store->current;
         checkpoint->pinned = atomic_load(&store->place->pins[current_idle(&store->current) - 'a']) > 0;
         checkpoint->first_after = segment_number(store->segment);

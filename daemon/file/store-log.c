@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <xxhash.h>
@@ -36,6 +37,8 @@ struct Segment {
         uint64_t end;  /* where the next frame goes */
         uint64_t size; /* of the file */
         bool broken;
+        uint8_t *content; /* of one that is read, from the first time on: `size` bytes, mapped */
+        size_t used;      /* from there on these are zeros, or not in the file */
 };
 
 static void put_u32(uint8_t *at, uint32_t value) {
@@ -130,11 +133,21 @@ static Segment *segment_new(const char *path, const char *store, uint32_t number
         return segment;
 }
 
+static void segment_unload(Segment *segment) {
+        if (!segment->content)
+                return;
+
+        explicit_bzero(segment->content, segment->used);
+        munmap(segment->content, segment->size);
+        segment->content = NULL;
+}
+
 Segment *segment_close(Segment *segment) {
         if (!segment)
                 return NULL;
 
         cleanup_close(&segment->descriptor);
+        segment_unload(segment);
         free(segment->path);
         free(segment);
         return NULL;
@@ -154,6 +167,10 @@ bool segment_is_broken(const Segment *segment) {
 
 uint64_t segment_room(const Segment *segment) {
         return segment->broken || segment->end > segment->size ? 0 : segment->size - segment->end;
+}
+
+bool segment_is_filling(const Segment *segment) {
+        return segment_room(segment) < segment->size / 2;
 }
 
 static void header_format(const Segment *segment, uint8_t header[static HEADER_SIZE]) {
@@ -414,40 +431,77 @@ static size_t frame_at(const Segment *segment, Span content, uint64_t offset, ui
         return expected == 0 || ret->sequence == expected ? FRAME_HEADER_SIZE + size : 0;
 }
 
-static int segment_content(const Segment *segment, Bytes *ret, Failure *failure) {
-        ssize_t n;
-
-        if (bytes_append_fill(ret, 0, segment->size) < 0)
-                return failure_no_memory(failure);
-
-        n = read_at(segment->descriptor, ret->data, segment->size, 0);
-        if (n < 0)
-                return segment_failure(segment, (int) n, "read", failure);
-
-        ret->size = (size_t) n;
-        return 0;
-}
-
 /* How many zeros there are from `at` on. */
-static size_t count_zeros(const Bytes *content, size_t at) {
+static size_t count_zeros(Span content, size_t at) {
         size_t begin = at;
         uint64_t word;
 
-        for (; at + sizeof(word) <= content->size; at += sizeof(word)) {
-                memcpy(&word, content->data + at, sizeof(word));
+        for (; at + sizeof(word) <= content.size; at += sizeof(word)) {
+                memcpy(&word, content.data + at, sizeof(word));
                 if (word != 0)
                         break;
         }
 
-        while (at < content->size && content->data[at] == 0)
+        while (at < content.size && content.data[at] == 0)
                 at++;
 
         return at - begin;
 }
 
+/* Most of a segment is zeros: of the memory for it only those pages are touched that have something to hold. */
+static int read_pieces(Segment *segment) {
+        uint8_t piece[ZEROS_SIZE];
+        ssize_t n = 1;
+
+        for (uint64_t offset = 0; n > 0 && offset < segment->size; offset += (uint64_t) n) {
+                n = read_at(segment->descriptor, piece,
+                            MIN_OF(segment->size - offset, (uint64_t) sizeof(piece)), offset);
+                if (n <= 0 || count_zeros(SPAN(piece, (size_t) n), 0) == (size_t) n)
+                        continue;
+
+                memcpy(segment->content + offset, piece, (size_t) n);
+                segment->used = offset + (size_t) n;
+        }
+
+        explicit_bzero(piece, sizeof(piece));
+        return n < 0 ? (int) n : 0;
+}
+
+static int segment_load(Segment *segment) {
+        uint8_t *content =
+                mmap(NULL, segment->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        int r;
+
+        if (content == MAP_FAILED)
+                return -ENOMEM;
+
+        segment->content = content;
+        r = read_pieces(segment);
+        if (r < 0)
+                segment_unload(segment);
+
+        return r;
+}
+
+/* All of it, read once. */
+static int segment_content(Segment *segment, Span *ret, Failure *failure) {
+        int r;
+
+        if (!segment->content) {
+                r = segment_load(segment);
+                if (r == -ENOMEM)
+                        return failure_no_memory(failure);
+                if (r < 0)
+                        return segment_failure(segment, r, "read", failure);
+        }
+
+        *ret = SPAN(segment->content, segment->size);
+        return 0;
+}
+
 int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
-        _cleanup_bytes_ Bytes content = {};
         uint64_t offset = HEADER_SIZE;
+        Span content, used;
         int r;
 
         *ret = 0;
@@ -455,8 +509,9 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
         if (r < 0)
                 return r;
 
-        while (offset + FRAME_HEADER_SIZE <= content.size) {
-                size_t at = offset + FRAME_SEQUENCE, zeros = count_zeros(&content, at), size;
+        used = span_part(content, 0, segment->used);
+        while (offset < used.size && offset + FRAME_HEADER_SIZE <= content.size) {
+                size_t at = offset + FRAME_SEQUENCE, zeros = count_zeros(used, at), size;
                 FrameInfo info;
 
                 /* No frame has the number 0: all that would are passed over at once. Most of a segment is zeros. */
@@ -465,7 +520,7 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
                         continue;
                 }
 
-                size = frame_at(segment, bytes_span(&content), offset, 0, &info);
+                size = frame_at(segment, content, offset, 0, &info);
                 if (size > 0)
                         *ret = MAX_OF(*ret, info.durable);
 
@@ -477,8 +532,8 @@ int segment_promise(Segment *segment, uint64_t *ret, Failure *failure) {
 
 int segment_read(Segment *segment, SegmentFrame frame, SegmentChange change, void *userdata,
                  Failure *failure) {
-        _cleanup_bytes_ Bytes content = {};
         uint64_t offset = HEADER_SIZE, expected = 0;
+        Span content;
         FrameInfo info;
         size_t size;
         int r;
@@ -487,16 +542,15 @@ int segment_read(Segment *segment, SegmentFrame frame, SegmentChange change, voi
         if (r < 0)
                 return r;
 
-        for (; (size = frame_at(segment, bytes_span(&content), offset, expected, &info)) > 0;
-             offset += size) {
+        for (; (size = frame_at(segment, content, offset, expected, &info)) > 0; offset += size) {
                 r = frame(&info, userdata, failure);
                 if (r == -ECANCELED)
                         return 0;
                 if (r > 0)
-                        r = frame_deliver(segment, &info,
-                                          span_part(bytes_span(&content), offset + FRAME_HEADER_SIZE,
-                                                    size - FRAME_HEADER_SIZE),
-                                          change, userdata, failure);
+                        r = frame_deliver(
+                                segment, &info,
+                                span_part(content, offset + FRAME_HEADER_SIZE, size - FRAME_HEADER_SIZE),
+                                change, userdata, failure);
                 if (r < 0)
                         return r;
 

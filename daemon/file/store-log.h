@@ -32,6 +32,9 @@ bool segment_is_broken(const Segment *segment);
 /* The bytes that can still be appended. */
 uint64_t segment_room(const Segment *segment);
 
+/* More than half of it is used, or nothing can be appended. */
+bool segment_is_filling(const Segment *segment);
+
 /* Encodes one change set. Returns 0 or -ENOMEM, with frames unchanged. The salt is the segment's, so frames that
  * turn out to go elsewhere are sealed again: frame_finish(). */
 int frame_append(Bytes *frames, uint64_t sequence, const StoreChange *changes, size_t count);

@@ -57,6 +57,7 @@ struct Store {
         Checkpoint *checkpoint;
         uint64_t retry_size; /* of the active layer, from which on the next checkpoint is tried */
         bool distrusted;     /* damage was met in the current file: it must not be copied */
+        bool closing;        /* no further commit comes */
         bool doubtful;       /* NAME.current may say what is not so: written again before anything else */
         StoreBulk *bulk;
 };

@@ -11,6 +11,7 @@
 enum {
         SEGMENT_SIZE = 4 * 1024 * 1024,
         SEGMENTS_HELD = 8, /* in memory and in the log, before changes are refused */
+        FIRST_PART = 16,   /* what of SEGMENT_SIZE the first segment after a start has */
 };
 
 static int store_lock(Store *store, Failure *failure) {
@@ -93,10 +94,13 @@ Store *store_close(Store *store) {
         if (!store)
                 return NULL;
 
+        store->closing = true;
         /* What was not committed is dropped; what was is in the log, should this not succeed. */
         store_leave_broken(store);
         (void) store_checkpoint(store, &failure);
         (void) store_checkpoint_end(store, true, NULL);
+        if (store->spare)
+                segment_remove(store->place, segment_number(store->spare)); /* the next start would read it */
         return store_free(store);
 }
 
@@ -263,9 +267,17 @@ int store_apply(Store *store, const StoreChange *changes, size_t count, Failure 
         return 0;
 }
 
+/* A segment is written whole when it is made, and read whole at the next start. Most of the times that a desk's service
+ * runs it changes little: it begins with a small one, and goes on with large ones only if it fills that. */
+static uint64_t next_size(const Store *store) {
+        bool large = store->segment && segment_is_filling(store->segment);
+
+        return large ? store->place->segment_size : store->place->segment_size / FIRST_PART;
+}
+
 int store_rotate(Store *store, uint64_t size, Failure *failure) {
         StorePlace *place = store->place;
-        uint64_t wanted = MAX_OF(size, place->segment_size);
+        uint64_t wanted = MAX_OF(size, next_size(store));
         Segment *segment = store->spare ? TAKE_PTR(store->spare) : store_checkpoint_take_spare(store);
         bool last = !store->segment || segment_is_broken(store->segment);
         int r = 0;

@@ -165,6 +165,7 @@ void card_job_extract(Job *job) {
                 .request = job->request,
                 .reason = job->reason,
                 .card_type = job->card_type,
+                .discard = job->discarding.wanted,
                 .fields = fields,
                 .actor = job_actor(job),
         };

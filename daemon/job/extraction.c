@@ -467,12 +467,20 @@ static bool serve_needs(const char *type, const char *field, void *userdata) {
         return profile && profile_field_is_needed(profile, field);
 }
 
+static bool serve_discards(const char *type, const char *field, void *userdata) {
+        const JobEngine *engine = userdata;
+        const Profile *profile = catalogue_profile(engine->parts.catalogue, type);
+
+        return profile && profile_field_discards(profile, field);
+}
+
 const CentreHandlers *job_engine_centre_handlers(void) {
         static const CentreHandlers handlers = {
                 .extract = serve_extract,
                 .confirm = serve_confirm,
                 .abandon = serve_abandon,
                 .needs = serve_needs,
+                .discards = serve_discards,
         };
 
         return &handlers;

@@ -124,6 +124,12 @@ static bool gives_up_half_written(const Job *job, const Reader *reader) {
                !engine_reader_by_name(job->engine, job->half.place.reader);
 }
 
+/* Whether a card of that type may be written where it is. */
+static int check_interface(const JobEngine *engine, const char *type, const Reader *reader, Failure *ret) {
+        return catalogue_check_interface(engine->parts.catalogue, type, reader_atr(reader),
+                                         reader_name(reader), ret);
+}
+
 static bool wants_blank(const Job *job, const Reader *reader) {
         return waits_for_blank(job) && streq(job_made_type(job), reader_card(reader)->type) &&
                matchmaker_targets(job, reader) && gives_up_half_written(job, reader) &&
@@ -204,6 +210,9 @@ static bool match_reader(JobEngine *engine, Reader *reader) {
 
         if (engine->asleep)
                 return facts->blank || half_written_owner(engine, reader);
+
+        if (check_interface(engine, facts->type, reader, NULL) < 0)
+                return false;
 
         if (give_half_written(engine, reader))
                 return true;
@@ -301,6 +310,8 @@ static void check_blank(const Job *job, const char *type, const Reader *reader, 
         else if (!facts->blank && owner != job)
                 failure_set(ret, FAILURE_NOT_BLANK, "The card in %s is not blank; put a blank %s card in.",
                             reader_name(reader), type);
+        else if (check_interface(job->engine, type, reader, ret) < 0)
+                return;
         else if (job->engine->asleep)
                 engine_asleep_failure(ret);
 }

@@ -21,7 +21,8 @@ enum {
 typedef struct Reply {
         Connection *connection;
         sd_bus_message *message;
-        char *branch; /* its name */
+        char *branch;         /* its name */
+        const char *old_type; /* Extract: of the card that is to be ended too; NULL: of none. The message's */
         bool with_fields, with_record;
 } Reply;
 
@@ -31,6 +32,7 @@ static Reply *reply_free(Reply *reply) {
         connection->pending--;
         if (connection->gate)
                 gate_hold(connection->gate, connection->pending >= PENDING_MAX);
+        connection_flush(connection);
         connection_unref(connection);
         sd_bus_message_unref(reply->message);
         free(reply->branch);
@@ -87,16 +89,22 @@ static json_t *last_request(const Record *record, const char *branch) {
         return history;
 }
 
-/* The fields that the card needs; the values are shared. */
-static json_t *needed_fields(const Record *record, const Reply *reply) {
+/* Whether the new card needs that field, or the end of the old one. */
+static bool needs_field(const Record *record, const Reply *reply, const char *name) {
         const CentreServerOptions *server = &reply->connection->server->options;
         const char *other = json_string_value(json_object_get(record->extraction, "card-type"));
+
+        return server->handlers->needs(other ? other : record->type, name, server->userdata) ||
+               (reply->old_type && server->handlers->discards(reply->old_type, name, server->userdata));
+}
+
+/* The fields that are needed; the values are shared. */
+static json_t *needed_fields(const Record *record, const Reply *reply) {
         json_t *fields = json_object(), *value;
         const char *name;
 
         json_object_foreach(record->fields, name, value) {
-                if (server->handlers->needs(other ? other : record->type, name, server->userdata) &&
-                    json_object_set(fields, name, value) < 0) {
+                if (needs_field(record, reply, name) && json_object_set(fields, name, value) < 0) {
                         json_decref(fields);
                         return NULL;
                 }
@@ -221,15 +229,22 @@ static int check_serial(const char *serial, Failure *failure) {
 
 typedef struct Options {
         Actor actor;
-        bool request;
+        bool request, discard;
         const char *reason;
 } Options;
+
+static int read_flag(sd_bus_message *message, bool *ret) {
+        int flag = false, r = sd_bus_message_read(message, "v", "b", &flag);
+
+        *ret = r >= 0 && flag;
+        return r;
+}
 
 /* An option of a newer branch is ignored. */
 static int read_option(sd_bus_message *message, Options *options) {
         const char *name;
         uint32_t by;
-        int request, r;
+        int r;
 
         r = sd_bus_message_read(message, "s", &name);
         if (r < 0)
@@ -238,10 +253,11 @@ static int read_option(sd_bus_message *message, Options *options) {
         if (streq(name, "by")) {
                 r = sd_bus_message_read(message, "v", "u", &by);
                 options->actor.uid = (uid_t) by;
-        } else if (streq(name, "request")) {
-                r = sd_bus_message_read(message, "v", "b", &request);
-                options->request = r >= 0 && request;
-        } else if (streq(name, "reason"))
+        } else if (streq(name, "request"))
+                r = read_flag(message, &options->request);
+        else if (streq(name, "discard"))
+                r = read_flag(message, &options->discard);
+        else if (streq(name, "reason"))
                 r = sd_bus_message_read(message, "v", "s", &options->reason);
         else
                 r = sd_bus_message_skip(message, "v");
@@ -368,6 +384,7 @@ static int method_extract(sd_bus_message *message, void *userdata, sd_bus_error 
                 return r;
 
         reply->with_record = reply->with_fields = true;
+        reply->old_type = options.discard ? request.type : NULL;
         request.card_type = streq(card_type, request.type) ? NULL : card_type;
         request.request = options.request;
         request.reason = options.reason;

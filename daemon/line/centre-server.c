@@ -2,9 +2,11 @@
 /* The socket of the line and who is at its other end: accepts, looks the peer's account up among the branches, and
  * keeps the number of connections small. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +22,9 @@ enum {
         UNGREETED_MAX = 4,  /* of one branch, that have not said Hello */
         BACKLOG = 128,
         REST_SECONDS = 1, /* without descriptors for another connection */
+
+        CONNECTION_DESCRIPTORS = 4, /* that one needs: connection.c, gate.c */
+        DESCRIPTORS_KEPT = 64,      /* for the readers, the stores and the bus: no branch gets them */
 };
 
 /* --- accounts --- */
@@ -156,18 +161,32 @@ static int on_rested(sd_event_source *source _unused_, uint64_t usec _unused_, v
         return 0;
 }
 
-/* There are no descriptors or no memory: who waits goes on waiting, and is not looked at again and again. */
+/* There are no descriptors or no memory: who waits goes on waiting, and is not looked at again and again. Told once, until
+ * somebody could connect. */
 static void rest(CentreServer *server, int error) {
         if (close_oldest_ungreeted(server, NULL, true))
                 return;
 
+        if (!server->rest_told)
+                log_event(LOG_INTERNAL, NULL,
+                          "Branches must wait before they can connect: %s. Those that are connected are "
+                          "served; LimitNOFILE= of icreissue.service says how many files it may have open.",
+                          strerrordesc_np(error));
+        server->rest_told = true;
         if (sd_event_add_time_relative(server->options.event, &server->rest, CLOCK_MONOTONIC,
-                                       REST_SECONDS * UINT64_C(1000000), 0, on_rested, server) < 0)
-                return;
+                                       REST_SECONDS * UINT64_C(1000000), 0, on_rested, server) >= 0)
+                sd_event_source_set_enabled(server->source, SD_EVENT_OFF);
+}
 
-        sd_event_source_set_enabled(server->source, SD_EVENT_OFF);
-        log_event(LOG_INTERNAL, NULL, "Branches must wait before they can connect: %s",
-                  strerrordesc_np(error));
+/* Whether one more may be accepted. The lowest descriptor that is free tells how many are in use. */
+static int check_room(int descriptor) {
+        _cleanup_close_ int lowest = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+        struct rlimit limit;
+
+        if (lowest < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return -errno;
+
+        return (rlim_t) lowest + CONNECTION_DESCRIPTORS + DESCRIPTORS_KEPT > limit.rlim_cur ? -EMFILE : 0;
 }
 
 static int on_connection(sd_event_source *source _unused_, int descriptor, uint32_t events _unused_,
@@ -177,6 +196,12 @@ static int on_connection(sd_event_source *source _unused_, int descriptor, uint3
         socklen_t size = sizeof(peer);
         Branch *branch;
         int accepted, r;
+
+        r = check_room(descriptor);
+        if (r < 0) {
+                rest(server, -r);
+                return 0;
+        }
 
         accepted = accept4(descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (accepted < 0) {
@@ -196,8 +221,9 @@ static int on_connection(sd_event_source *source _unused_, int descriptor, uint3
 
         r = connection_new(server, accepted, peer.uid, branch);
         if (r < 0)
-                log_event(LOG_INTERNAL, NULL, "A connection of the line was refused: %s",
-                          strerrordesc_np(-r));
+                rest(server, -r);
+        else
+                server->rest_told = false;
 
         return 0;
 }

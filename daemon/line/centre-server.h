@@ -25,6 +25,8 @@ typedef struct CentreHandlers {
                        void *userdata);
         /* Whether a card of that type needs that field of its record: the others do not go over the line. */
         bool (*needs)(const char *type, const char *field, void *userdata);
+        /* Whether ending a card of that type does: for the old card of an extraction with `discard`. */
+        bool (*discards)(const char *type, const char *field, void *userdata);
 } CentreHandlers;
 
 typedef struct CentreServerOptions {

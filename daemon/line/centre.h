@@ -27,6 +27,7 @@ typedef struct ExtractRequest {
         bool request;          /* rewrite the flag to "unissued" first, where it says "issued" */
         const char *reason;    /* of that request; "" otherwise */
         const char *card_type; /* the card is to be of another type; NULL: of the record's */
+        bool discard; /* the old card, of type `type`, is ended afterwards: what that needs of the record comes too */
         const json_t *
                 fields; /* names of that type's, as the asker knows them; over the line the centre's own count */
         Actor actor;

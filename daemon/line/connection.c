@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* One connection of a branch: what is read passes the gate, what is written goes out directly. Before a message reaches
- * the interface it is seen here whether it may. */
+ * the interface it is seen here whether it may.
+ *
+ * sd-bus is driven from here instead of being attached to the event loop: attached, each connection that there is costs
+ * something in every turn of the loop, and a centre may have a thousand that say nothing. Driven, one costs something
+ * when bytes have come through its gate, and while answers wait to be written. It needs no timer of sd-bus: the centre
+ * asks nothing, and the time for an authentication is the patience with who has not said Hello. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-id128.h>
@@ -114,13 +120,15 @@ void connection_close_later(Connection *connection) {
 }
 
 /* The other end's closing is the gate's to tell: this one is sd-bus, which has read what it does not take. */
-static int on_disconnected(sd_bus_message *signal _unused_, void *userdata, sd_bus_error *error _unused_) {
-        Connection *connection = userdata;
-
+static void not_understood(Connection *connection) {
         connection_complain(connection, connection->greeted
                                                 ? "it sent what is no D-Bus message"
                                                 : "it does not introduce itself as D-Bus wants it");
         connection_close_later(connection);
+}
+
+static int on_disconnected(sd_bus_message *signal _unused_, void *userdata, sd_bus_error *error _unused_) {
+        not_understood(userdata);
         return 0;
 }
 
@@ -140,11 +148,54 @@ static int on_impatient(sd_event_source *source _unused_, uint64_t usec _unused_
         return 0;
 }
 
+/* --- driving sd-bus --- */
+
+void connection_flush(Connection *connection) {
+        int events;
+
+        if (!connection->server || connection->driven)
+                return;
+
+        events = sd_bus_get_events(connection->bus); /* negative where it is closed already */
+        sd_event_source_set_enabled(connection->writable,
+                                    events > 0 && (events & POLLOUT) ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+/* Everything that can be done now. */
+static void connection_drive(Connection *connection) {
+        int r = 1;
+
+        if (!connection->server || connection->driven)
+                return;
+
+        connection_ref(connection);
+        connection->driven = true;
+        while (r > 0 && connection->server && !connection->closing)
+                r = sd_bus_process(connection->bus, NULL);
+
+        connection->driven = false;
+        if (r < 0 && connection->server)
+                not_understood(connection);
+
+        connection_flush(connection);
+        connection_unref(connection);
+}
+
+static void on_passed(void *userdata) {
+        connection_drive(userdata);
+}
+
+static int on_writable(sd_event_source *source _unused_, int descriptor _unused_, uint32_t events _unused_,
+                       void *userdata) {
+        connection_drive(userdata);
+        return 0;
+}
+
 /* The authentication of D-Bus is for show: whose the connection is, the kernel has said. */
 static int connection_start(Connection *connection, int inside) {
         _cleanup_close_ int input = inside, output = -1;
         sd_id128_t id;
-        int r;
+        int written, r; /* the descriptor that sd-bus writes to, and owns */
 
         output = fcntl(connection->peer, F_DUPFD_CLOEXEC, 3);
         if (output < 0)
@@ -158,6 +209,7 @@ static int connection_start(Connection *connection, int inside) {
         if (r < 0)
                 return r;
 
+        written = output;
         TAKE_FD(input);
         TAKE_FD(output);
         r = sd_bus_set_server(connection->bus, 1, id);
@@ -177,8 +229,10 @@ static int connection_start(Connection *connection, int inside) {
         if (r >= 0)
                 r = sd_bus_start(connection->bus);
         if (r >= 0)
-                r = sd_bus_attach_event(connection->bus, connection->server->options.event,
-                                        SD_EVENT_PRIORITY_NORMAL);
+                r = sd_event_add_io(connection->server->options.event, &connection->writable, written,
+                                    EPOLLOUT, on_writable, connection);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(connection->writable, SD_EVENT_OFF);
 
         return r;
 }
@@ -194,7 +248,8 @@ int connection_new(CentreServer *server, int peer, uid_t uid, Branch *branch) {
 
         *connection =
                 (Connection){ .references = 1, .server = server, .branch = branch, .uid = uid, .peer = peer };
-        r = gate_new(server->options.event, peer, on_gate_closed, connection, &inside, &connection->gate);
+        r = gate_new(server->options.event, peer, on_passed, on_gate_closed, connection, &inside,
+                     &connection->gate);
         if (r >= 0)
                 r = connection_start(connection, inside);
         if (r >= 0)
@@ -214,10 +269,9 @@ static void connection_release(Connection *connection) {
         connection->closing = sd_event_source_disable_unref(connection->closing);
         gate_freep(&connection->gate);
         connection->gate = NULL;
-        if (connection->bus) {
-                sd_bus_detach_event(connection->bus);
+        connection->writable = sd_event_source_disable_unref(connection->writable);
+        if (connection->bus)
                 sd_bus_close(connection->bus);
-        }
 
         connection->bus = sd_bus_unref(connection->bus);
         cleanup_close(&connection->peer);

@@ -17,6 +17,7 @@ struct Gate {
         sd_event_source *input, *output, *refill;
         int peer;   /* borrowed */
         int inside; /* our end of the pair */
+        GatePassed passed;
         GateClosed closed;
         void *userdata;
 
@@ -186,6 +187,7 @@ static int on_input(sd_event_source *source _unused_, int descriptor _unused_, u
         gate->end = (size_t) n;
         gate_pass(gate);
         gate_regulate(gate);
+        gate->passed(gate->userdata);
         return 0;
 }
 
@@ -195,6 +197,7 @@ static int on_output(sd_event_source *source _unused_, int descriptor _unused_, 
 
         gate_pass(gate);
         gate_regulate(gate);
+        gate->passed(gate->userdata);
         return 0;
 }
 
@@ -206,7 +209,8 @@ void gate_hold(Gate *gate, bool hold) {
         gate_regulate(gate);
 }
 
-int gate_new(sd_event *event, int peer, GateClosed closed, void *userdata, int *ret_inside, Gate **ret) {
+int gate_new(sd_event *event, int peer, GatePassed passed, GateClosed closed, void *userdata, int *ret_inside,
+             Gate **ret) {
         _cleanup_(gate_freep) Gate *gate = new0(Gate, 1);
         _cleanup_close_ int outer = -1;
         int pair[2], r;
@@ -217,6 +221,7 @@ int gate_new(sd_event *event, int peer, GateClosed closed, void *userdata, int *
         *gate = (Gate){ .event = sd_event_ref(event),
                         .peer = peer,
                         .inside = -1,
+                        .passed = passed,
                         .closed = closed,
                         .userdata = userdata,
                         .tokens = GATE_BURST,

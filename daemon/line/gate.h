@@ -22,9 +22,13 @@ typedef struct Gate Gate;
  * called again. */
 typedef void (*GateClosed)(const Failure *failure, void *userdata);
 
+/* Something can be read inside. Must not free the gate. */
+typedef void (*GatePassed)(void *userdata);
+
 /* peer is borrowed and outlives the gate. *ret_inside is the caller's: what has come through is read there. Returns 0
  * or a negative errno. */
-int gate_new(sd_event *event, int peer, GateClosed closed, void *userdata, int *ret_inside, Gate **ret);
+int gate_new(sd_event *event, int peer, GatePassed passed, GateClosed closed, void *userdata, int *ret_inside,
+             Gate **ret);
 Gate *gate_free(Gate *gate);
 DEFINE_CLEANUP(Gate *, gate_free)
 

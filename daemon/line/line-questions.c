@@ -5,7 +5,7 @@
 typedef struct Arguments {
         const char *job_uuid, *type, *card_type, *id, *reason, *serial;
         uint32_t count;
-        bool request, card_written;
+        bool request, discard, card_written;
         const Actor *actor;
 } Arguments;
 
@@ -95,7 +95,7 @@ static int append_by(sd_bus_message *message, const Actor *actor) {
         return sd_bus_message_append(message, "{sv}", "by", "u", (uint32_t) actor->uid);
 }
 
-/* The options, a{sv}: who it is, at the branch, and for an extraction the request. */
+/* The options, a{sv}: who it is, at the branch, and for an extraction the request and the old card's end. */
 static int append_options(sd_bus_message *message, const Arguments *arguments) {
         int r;
 
@@ -105,6 +105,8 @@ static int append_options(sd_bus_message *message, const Arguments *arguments) {
         if (r >= 0 && arguments->request)
                 r = sd_bus_message_append(message, "{sv}{sv}", "request", "b", 1, "reason", "s",
                                           arguments->reason);
+        if (r >= 0 && arguments->discard)
+                r = sd_bus_message_append(message, "{sv}", "discard", "b", 1);
         if (r >= 0)
                 r = sd_bus_message_close_container(message);
 
@@ -175,6 +177,7 @@ static int line_extract(Centre *centre, const ExtractRequest *request, RecordDon
                                       .id = request->id,
                                       .request = request->request,
                                       .reason = request->reason,
+                                      .discard = request->discard,
                                       .actor = &request->actor };
 
         return line_ask(line_of(centre), &what, write_extract, &arguments);

@@ -10,7 +10,7 @@
 
 enum {
         LINE_MAJOR = 1,
-        LINE_MINOR = 0,
+        LINE_MINOR = 1,
 };
 
 #endif

@@ -30,6 +30,8 @@ struct Connection {
         int peer;
         Gate *gate;
         sd_bus *bus;
+        bool driven;               /* its messages are being processed */
+        sd_event_source *writable; /* on while answers wait to be written */
         sd_event_source *patience; /* until it has said Hello */
         sd_event_source *closing;
         bool greeted;
@@ -44,6 +46,7 @@ struct CentreServer {
         char *made; /* the path of a socket of our own */
         sd_event_source *source;
         sd_event_source *rest; /* until it accepts again */
+        bool rest_told;
         Branch *branches;
         size_t branch_count;
         Connection *connections;
@@ -56,6 +59,8 @@ void connection_close(Connection *connection);
 Connection *connection_ref(Connection *connection);
 Connection *connection_unref(Connection *connection);
 DEFINE_CLEANUP(Connection *, connection_unref)
+/* After an answer: what could not be written at once is, when the other end reads. */
+void connection_flush(Connection *connection);
 /* False, and it is closed, where it has too many bytes of answers unread. */
 bool connection_may_answer(Connection *connection, size_t size);
 /* In the next turn of the event loop: for its own handlers. */

@@ -4,13 +4,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/spawn.h"
 #include "mill/protocol.h"
 
 enum {
@@ -204,37 +204,9 @@ static int find_helper(const Mill *mill, const char *name, char **ret, Failure *
                 name, mill->own, mill->helpers);
 }
 
-/* Nothing of this process goes with it but the arguments and the log. */
-static int spawn(const char *path, char *const *arguments, pid_t *ret) {
+static int start(MillRun *run, const ConfigMill *config, char *path) {
         static const char *const environment[] = { "LANG=C.UTF-8", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                                                    NULL };
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, pipe;
-        int r;
-
-        sigemptyset(&none);
-        sigemptyset(&pipe);
-        sigaddset(&pipe, SIGPIPE);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &pipe);
-        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        if (r == 0)
-                r = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
-        if (r == 0)
-                r = posix_spawn(ret, path, &actions, &attributes, arguments, (char *const *) environment);
-
-        posix_spawnattr_destroy(&attributes);
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
-}
-
-static int start(MillRun *run, const ConfigMill *config, char *path) {
         char limit[sizeof("--time-out=4294967295")];
         _cleanup_free_ char **arguments = new0(char *, config->argument_count + 3);
         size_t count = 0;
@@ -249,7 +221,8 @@ static int start(MillRun *run, const ConfigMill *config, char *path) {
                 arguments[count++] = config->arguments[i];
         arguments[count] = limit;
 
-        r = spawn(path, arguments, &run->process);
+        r = helper_spawn(&(Helper){ .path = path, .arguments = arguments, .environment = environment },
+                         &run->process);
         if (r < 0)
                 return r;
 

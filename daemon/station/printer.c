@@ -2,11 +2,11 @@
 /* What is said to CUPS, and what its answers mean for the person at the printer. */
 #include "station/printer.h"
 
-#include <cups/cups.h>
 #include <fcntl.h>
 #include <stdio.h>
 
 #include "base/worker.h"
+#include "station/cups.h"
 
 enum { ANSWER_SECONDS = 10 };
 
@@ -83,97 +83,114 @@ Printer *printer_free(Printer *printer) {
         return NULL;
 }
 
-static http_t *connect_cups(void) {
-        http_t *http = httpConnect2(cupsServer(), ippPort(), NULL, AF_UNSPEC, cupsEncryption(), 1,
-                                    ANSWER_SECONDS * 1000, NULL);
+/* Of the printer's thread, for one question. */
+typedef struct Connection {
+        Cups cups;
+        http_t *http; /* NULL: CUPS does not answer */
+} Connection;
 
-        if (http)
-                httpSetTimeout(http, ANSWER_SECONDS, NULL, NULL);
-        return http;
+static void connection_done(Connection *connection) {
+        if (connection->http)
+                connection->cups.httpClose(connection->http);
 }
 
-static void http_done(http_t **http) {
-        if (*http)
-                httpClose(*http);
+static int connection_open(Connection *connection, Failure *failure) {
+        const Cups *cups = &connection->cups;
+        int r;
+
+        r = cups_load(&connection->cups, failure);
+        if (r < 0)
+                return r;
+
+        connection->http = cups->httpConnect2(cups->cupsServer(), cups->ippPort(), NULL, AF_UNSPEC,
+                                              cups->cupsEncryption(), 1, ANSWER_SECONDS * 1000, NULL);
+        if (!connection->http)
+                return failure_set(failure, FAILURE_PRINT_FAILED,
+                                   "CUPS does not answer: %s. Start it (systemctl start cups).",
+                                   cups->cupsLastErrorString());
+
+        cups->httpSetTimeout(connection->http, ANSWER_SECONDS, NULL, NULL);
+        return 0;
 }
 
 /* --- an order --- */
 
 /* The number of a job of ours with that name; 0 where there is none. */
-static int find_job(http_t *http, const Question *question) {
+static int find_job(const Connection *connection, const Question *question) {
+        const Cups *cups = &connection->cups;
         cups_job_t *jobs = NULL;
-        int count = cupsGetJobs2(http, &jobs, question->queue, 1, CUPS_WHICHJOBS_ALL), id = 0;
+        int count = cups->cupsGetJobs2(connection->http, &jobs, question->queue, 1, CUPS_WHICHJOBS_ALL),
+            id = 0;
 
         for (int i = 0; i < count && id == 0; i++)
                 if (streq(jobs[i].title, question->name))
                         id = jobs[i].id;
 
-        cupsFreeJobs(count, jobs);
+        cups->cupsFreeJobs(count, jobs);
         return id;
 }
 
-static bool send_document(http_t *http, const Question *question) {
+static bool send_document(const Connection *connection, const Question *question) {
+        const Cups *cups = &connection->cups;
         char buffer[65536];
         ssize_t n;
 
-        if (cupsStartDocument(http, question->queue, question->id, question->name, CUPS_FORMAT_PDF, 1) !=
-            HTTP_STATUS_CONTINUE)
+        if (cups->cupsStartDocument(connection->http, question->queue, question->id, question->name,
+                                    CUPS_FORMAT_PDF, 1) != HTTP_STATUS_CONTINUE)
                 return false;
 
         for (off_t offset = 0; (n = pread(question->pdf, buffer, sizeof(buffer), offset)) > 0; offset += n)
-                if (cupsWriteRequestData(http, buffer, (size_t) n) != HTTP_STATUS_CONTINUE)
+                if (cups->cupsWriteRequestData(connection->http, buffer, (size_t) n) != HTTP_STATUS_CONTINUE)
                         return false;
 
-        return n == 0 && cupsFinishDocument(http, question->queue) == IPP_STATUS_OK;
+        return n == 0 && cups->cupsFinishDocument(connection->http, question->queue) == IPP_STATUS_OK;
 }
 
 /* The card's size by its self-describing name (PWG 5101.1); nothing is scaled to fit. */
-static int card_options(cups_option_t **ret) {
+static int card_options(const Cups *cups, cups_option_t **ret) {
         int count = 0;
 
-        count = cupsAddOption("media", "custom_cr80_85.6x53.98mm", count, ret);
-        count = cupsAddOption("sides", "two-sided-long-edge", count, ret);
-        count = cupsAddOption("print-scaling", "none", count, ret);
-        return cupsAddOption("printer-resolution", "300dpi", count, ret);
+        count = cups->cupsAddOption("media", "custom_cr80_85.6x53.98mm", count, ret);
+        count = cups->cupsAddOption("sides", "two-sided-long-edge", count, ret);
+        count = cups->cupsAddOption("print-scaling", "none", count, ret);
+        return cups->cupsAddOption("printer-resolution", "300dpi", count, ret);
 }
 
 /* Rolls differ: only what is wider than the paper is made smaller (PWG 5100.13, print-scaling). */
-static int receipt_options(cups_option_t **ret) {
-        return cupsAddOption("print-scaling", "auto-fit", 0, ret);
+static int receipt_options(const Cups *cups, cups_option_t **ret) {
+        return cups->cupsAddOption("print-scaling", "auto-fit", 0, ret);
 }
 
-static void refuse(Question *question) {
+static void refuse(const Cups *cups, Question *question) {
         failure_set(&question->failure, FAILURE_PRINT_FAILED,
                     "CUPS does not take the %s for the printer %s: %s. See lpstat -p %s.",
                     question->medium == PRINT_CARD ? "card" : "receipt", question->queue,
-                    cupsLastErrorString(), question->queue);
+                    cups->cupsLastErrorString(), question->queue);
 }
 
 static void run_order(void *task) {
-        _cleanup_(http_done) http_t *http = connect_cups();
+        _cleanup_(connection_done) Connection connection = {};
+        const Cups *cups = &connection.cups;
         Question *question = task;
         cups_option_t *options = NULL;
         int count;
 
-        if (!http) {
-                failure_set(&question->failure, FAILURE_PRINT_FAILED,
-                            "CUPS does not answer: %s. Start it (systemctl start cups).",
-                            cupsLastErrorString());
+        if (connection_open(&connection, &question->failure) < 0)
                 return;
-        }
 
-        question->id = find_job(http, question);
+        question->id = find_job(&connection, question);
         if (question->id > 0)
                 return;
 
-        count = question->medium == PRINT_CARD ? card_options(&options) : receipt_options(&options);
-        question->id = cupsCreateJob(http, question->queue, question->name, count, options);
-        cupsFreeOptions(count, options);
+        count = question->medium == PRINT_CARD ? card_options(cups, &options)
+                                               : receipt_options(cups, &options);
+        question->id = cups->cupsCreateJob(connection.http, question->queue, question->name, count, options);
+        cups->cupsFreeOptions(count, options);
         if (question->id <= 0)
-                refuse(question);
-        else if (!send_document(http, question)) {
-                refuse(question);
-                cupsCancelJob2(http, question->queue, question->id, 0);
+                refuse(cups, question);
+        else if (!send_document(&connection, question)) {
+                refuse(cups, question);
+                cups->cupsCancelJob2(connection.http, question->queue, question->id, 0);
         }
 }
 
@@ -251,9 +268,9 @@ static const struct {
 static const char *const silent[] = { "not responding", "unavailable", "become available",
                                       "Unable to locate" };
 
-static const char *reason_sentence(PrintMedium medium, ipp_attribute_t *attribute) {
-        for (int i = 0; attribute && i < ippGetCount(attribute); i++) {
-                const char *reason = ippGetString(attribute, i, NULL);
+static const char *reason_sentence(const Cups *cups, PrintMedium medium, ipp_attribute_t *attribute) {
+        for (int i = 0; attribute && i < cups->ippGetCount(attribute); i++) {
+                const char *reason = cups->ippGetString(attribute, i, NULL);
 
                 for (size_t k = 0; reason && k < ELEMENTS(reasons); k++)
                         if (strncmp(reason, reasons[k].reason, strlen(reasons[k].reason)) == 0)
@@ -263,8 +280,8 @@ static const char *reason_sentence(PrintMedium medium, ipp_attribute_t *attribut
         return NULL;
 }
 
-static const char *message_sentence(PrintMedium medium, ipp_attribute_t *attribute) {
-        const char *message = attribute ? ippGetString(attribute, 0, NULL) : NULL;
+static const char *message_sentence(const Cups *cups, PrintMedium medium, ipp_attribute_t *attribute) {
+        const char *message = attribute ? cups->ippGetString(attribute, 0, NULL) : NULL;
 
         for (size_t i = 0; message && i < ELEMENTS(silent); i++)
                 if (strstr(message, silent[i]))
@@ -273,29 +290,30 @@ static const char *message_sentence(PrintMedium medium, ipp_attribute_t *attribu
         return NULL;
 }
 
-static ipp_t *ask(http_t *http, ipp_op_t operation, const Question *question) {
+static ipp_t *ask(const Connection *connection, ipp_op_t operation, const Question *question) {
         static const char *const wanted[] = { "job-state", "job-printer-state-message",
                                               "printer-state-reasons" };
+        const Cups *cups = &connection->cups;
         char uri[1024];
-        ipp_t *request = ippNewRequest(operation);
+        ipp_t *request = cups->ippNewRequest(operation);
 
-        httpAssembleURIf(HTTP_URI_CODING_ALL, uri, sizeof(uri), "ipp", NULL, "localhost", 0, "/printers/%s",
-                         question->queue);
-        ippAddString(request, IPP_TAG_OPERATION, IPP_TAG_URI, "printer-uri", NULL, uri);
+        cups->httpAssembleURIf(HTTP_URI_CODING_ALL, uri, sizeof(uri), "ipp", NULL, "localhost", 0,
+                               "/printers/%s", question->queue);
+        cups->ippAddString(request, IPP_TAG_OPERATION, IPP_TAG_URI, "printer-uri", NULL, uri);
         if (operation == IPP_OP_GET_JOB_ATTRIBUTES)
-                ippAddInteger(request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", question->id);
-        ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes", ELEMENTS(wanted),
-                      NULL, wanted);
-        return cupsDoRequest(http, request, "/");
+                cups->ippAddInteger(request, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", question->id);
+        cups->ippAddStrings(request, IPP_TAG_OPERATION, IPP_TAG_KEYWORD, "requested-attributes",
+                            ELEMENTS(wanted), NULL, wanted);
+        return cups->cupsDoRequest(connection->http, request, "/");
 }
 
-static PrintEnd judge_state(ipp_t *job) {
-        ipp_attribute_t *state = ippFindAttribute(job, "job-state", IPP_TAG_ENUM);
+static PrintEnd judge_state(const Cups *cups, ipp_t *job) {
+        ipp_attribute_t *state = cups->ippFindAttribute(job, "job-state", IPP_TAG_ENUM);
 
         if (!state)
-                return ippGetStatusCode(job) == IPP_STATUS_ERROR_NOT_FOUND ? PRINT_ENDED : PRINT_UNSEEN;
+                return cups->ippGetStatusCode(job) == IPP_STATUS_ERROR_NOT_FOUND ? PRINT_ENDED : PRINT_UNSEEN;
 
-        switch (ippGetInteger(state, 0)) {
+        switch (cups->ippGetInteger(state, 0)) {
         case IPP_JSTATE_COMPLETED:
                 return PRINT_OUT;
         case IPP_JSTATE_CANCELED:
@@ -306,32 +324,47 @@ static PrintEnd judge_state(ipp_t *job) {
         }
 }
 
+/* What to tell the person at the printer, about a job that has not come out; NULL: nothing. */
+static const char *find_trouble(const Cups *cups, const Question *question, ipp_t *job, ipp_t *printer) {
+        const char *trouble = NULL;
+
+        if (printer)
+                trouble = reason_sentence(
+                        cups, question->medium,
+                        cups->ippFindAttribute(printer, "printer-state-reasons", IPP_TAG_KEYWORD));
+        if (!trouble)
+                trouble = message_sentence(
+                        cups, question->medium,
+                        cups->ippFindAttribute(job, "job-printer-state-message", IPP_TAG_TEXT));
+
+        return trouble;
+}
+
 static void run_look(void *task) {
-        _cleanup_(http_done) http_t *http = connect_cups();
+        _cleanup_(connection_done) Connection connection = {};
+        const Cups *cups = &connection.cups;
         Question *question = task;
         const char *trouble = NULL;
-        ipp_t *job = NULL, *printer = NULL;
+        ipp_t *job, *printer;
 
         question->end = PRINT_UNSEEN;
-        if (http) {
-                job = ask(http, IPP_OP_GET_JOB_ATTRIBUTES, question);
-                printer = ask(http, IPP_OP_GET_PRINTER_ATTRIBUTES, question);
+        if (connection_open(&connection, &question->failure) < 0) {
+                question->trouble = strdup(failure_message(&question->failure));
+                return;
         }
 
+        job = ask(&connection, IPP_OP_GET_JOB_ATTRIBUTES, question);
+        printer = ask(&connection, IPP_OP_GET_PRINTER_ATTRIBUTES, question);
         if (job)
-                question->end = judge_state(job);
+                question->end = judge_state(cups, job);
         if (question->end == PRINT_UNSEEN)
                 trouble = "CUPS does not answer. Start it (systemctl start cups).";
-        else if (question->end == PRINT_OPEN && printer)
-                trouble = reason_sentence(question->medium, ippFindAttribute(printer, "printer-state-reasons",
-                                                                             IPP_TAG_KEYWORD));
-        if (!trouble && question->end == PRINT_OPEN)
-                trouble = message_sentence(question->medium,
-                                           ippFindAttribute(job, "job-printer-state-message", IPP_TAG_TEXT));
+        else if (question->end == PRINT_OPEN)
+                trouble = find_trouble(cups, question, job, printer);
 
         question->trouble = trouble ? strdup(trouble) : NULL;
-        ippDelete(job);
-        ippDelete(printer);
+        cups->ippDelete(job);
+        cups->ippDelete(printer);
 }
 
 static void look_done(void *task) {
@@ -356,11 +389,11 @@ int printer_look(Printer *printer, PrintMedium medium, const char *queue, int id
 }
 
 static void run_cancel(void *task) {
-        _cleanup_(http_done) http_t *http = connect_cups();
+        _cleanup_(connection_done) Connection connection = {};
         const Question *question = task;
 
-        if (http)
-                cupsCancelJob2(http, question->queue, question->id, 0);
+        if (connection_open(&connection, NULL) >= 0)
+                connection.cups.cupsCancelJob2(connection.http, question->queue, question->id, 0);
 }
 
 static void cancel_done(void *task) {

@@ -5,13 +5,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "base/spawn.h"
 #include "render/protocol.h"
 
 enum {
@@ -199,33 +199,20 @@ static int spawn(Drawing *drawing) {
                                                    "G_SLICE=always-malloc",
                                                    NULL };
         char *const arguments[] = { drawing->renderer->helper, NULL };
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, pipe;
+        const Helper helper = {
+                .path = drawing->renderer->helper,
+                .arguments = arguments,
+                .environment = environment,
+                .descriptors = drawing->files + RENDER_DESIGN_FD,
+                .count = RENDER_FDS_END - RENDER_DESIGN_FD,
+        };
         int r;
 
-        sigemptyset(&none);
-        sigemptyset(&pipe);
-        sigaddset(&pipe, SIGPIPE);
-        posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &pipe);
-        r = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-        for (int i = RENDER_DESIGN_FD; i < RENDER_FDS_END && r == 0; i++)
-                r = posix_spawn_file_actions_adddup2(&actions, drawing->files[i], i);
-        if (r == 0)
-                r = posix_spawn(&drawing->process, drawing->renderer->helper, &actions, &attributes,
-                                arguments, (char *const *) environment);
-        if (r != 0)
+        r = helper_spawn(&helper, &drawing->process);
+        if (r < 0)
                 drawing->process = 0;
 
-        posix_spawnattr_destroy(&attributes);
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
+        return r;
 }
 
 static int drawing_watch(Drawing *drawing) {

@@ -3,7 +3,6 @@
  * wake-ups with a reader and no card, the start until the first reply, a reader plugged in, a card put in. Each beside the
  * least that could do it: a bare sd-bus service, a bare loop around SCardGetStatusChange(), which sends a card the same
  * commands. BENCH_IDLE_SECONDS: how long wake-ups are counted (60). */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "tests/bus/story.h"
 #include "tests/card-sim/hex.h"
 #include "tests/card-sim/plug.h"
+#include "tests/desk/footprint.h"
 
 #define RUNS         11
 #define PLUG_READER  "\\\\?PnP?\\Notification"
@@ -147,45 +147,6 @@ static void end_bare(pid_t child) {
 
 /* --- memory and wake-ups --- */
 
-static double status_number(const char *path, const char *key) {
-        char line[256];
-        double number = 0;
-        FILE *file = fopen(path, "re");
-
-        while (file && fgets(line, sizeof(line), file))
-                if (strncmp(line, key, strlen(key)) == 0)
-                        number = strtod(line + strlen(key), NULL);
-        if (file)
-                fclose(file);
-        return number;
-}
-
-static double resident(pid_t process) {
-        char path[64];
-
-        snprintf(path, sizeof(path), "/proc/%d/status", (int) process);
-        return status_number(path, "VmRSS:");
-}
-
-/* How often all its threads together have gone to sleep, which is how often they have woken. */
-static double sleeps(pid_t process) {
-        struct dirent *entry;
-        char path[512];
-        double sum = 0;
-        DIR *folder;
-
-        snprintf(path, sizeof(path), "/proc/%d/task", (int) process);
-        folder = opendir(path);
-        while (folder && (entry = readdir(folder)))
-                if (entry->d_name[0] != '.') {
-                        snprintf(path, sizeof(path), "/proc/%d/task/%s/status", (int) process, entry->d_name);
-                        sum += status_number(path, "voluntary_ctxt_switches:");
-                }
-        if (folder)
-                closedir(folder);
-        return sum;
-}
-
 static void measure_idle(void) {
         const char *setting = getenv("BENCH_IDLE_SECONDS");
         unsigned seconds = setting ? (unsigned) strtoul(setting, NULL, 10) : 60;
@@ -197,15 +158,16 @@ static void measure_idle(void) {
 
         desk_extend(desk, (unsigned) rest.tv_sec + SECONDS_MAX);
         story_wait_reader(desk, 0, "empty");
-        /* What the start has left to do is done by then: the watch settles for a second after a reader came. */
-        nanosleep(&(struct timespec){ .tv_sec = 3 }, NULL);
-        ours = sleeps(desk_daemon_pid(desk));
-        theirs = sleeps(loop);
+        /* What the start has left to do is done by then: after a reader came they are listed again after one second, and
+         * after ten. */
+        nanosleep(&(struct timespec){ .tv_sec = 13 }, NULL);
+        ours = (double) footprint_sleeps(desk_daemon_pid(desk));
+        theirs = (double) footprint_sleeps(loop);
         nanosleep(&rest, NULL);
-        ours = sleeps(desk_daemon_pid(desk)) - ours;
-        theirs = sleeps(loop) - theirs;
-        print_line("memory", "KiB", resident(desk_daemon_pid(desk)), "bare-sd-bus-service", resident(service),
-                   1);
+        ours = (double) footprint_sleeps(desk_daemon_pid(desk)) - ours;
+        theirs = (double) footprint_sleeps(loop) - theirs;
+        print_line("memory", "KiB", (double) footprint_resident(desk_daemon_pid(desk)), "bare-sd-bus-service",
+                   (double) footprint_resident(service), 1);
         print_line("wake-ups", "1/min", ours / minutes, "bare-status-change-loop", theirs / minutes, 1);
         end_bare(service);
         end_bare(loop);

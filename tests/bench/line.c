@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What a centre of a million records (BENCH_RECORDS) can do for its branches: extractions with their confirmations, every
- * count on disk before it is told, from 1, 10, 100 and 1,000 branches at once. Beside it, in the same run and on a socket
- * of its own, a bare sd-bus echo: what the transport takes; and one that makes its questions durable before it answers,
- * all that have come by then with one fdatasync(): what the transport and the disk take. And what an idle branch costs in
- * memory. Whether the counts are right is tests/bus's matter. */
+/* What a centre of 100,000 records (BENCH_RECORDS) can do for its branches: extractions with their confirmations, every
+ * count on disk before it is told, from 1, 10, 100 and 1,000 branches at once (BENCH_BRANCHES: one of these). Beside it, in
+ * the same run and on a socket of its own, a bare sd-bus echo: what the transport takes; and one that makes its questions
+ * durable before it answers, all that have come by then with one fdatasync(): what the transport and the disk take. How
+ * often that disk syncs is told too: a card of one branch alone waits for three syncs, one after the other (its job, its
+ * count, its confirmation); of many, each sync carries all that have come by then. And what an idle branch costs in memory.
+ * Whether the counts are right is tests/bus's matter. */
 #include "tests/bus/line.h"
 
 #include <errno.h>
@@ -13,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,12 +29,20 @@
 #define FIRST_USER     62000
 #define BRANCHES_MAX   1000
 #define CARDS          2000 /* of one run, over all branches, each of a record of its own */
-#define RECORDS        1000000
+#define RECORDS        100000
 #define SECONDS        600
+#define SYNCS          500
 #define ECHO_FILE_SIZE (400 << 10)
 
-typedef struct Peer {
+/* An sd-bus that is watched without sd-event, which asks every one in every turn what it waits for: with a thousand that
+ * would be what is measured. */
+typedef struct Ear {
         sd_bus *bus;
+        uint32_t events;
+} Ear;
+
+typedef struct Peer {
+        Ear ear;
         unsigned left;   /* cards */
         unsigned record; /* the first of the branch's */
         double asked;    /* ms */
@@ -41,7 +52,7 @@ typedef struct Peer {
 } Peer;
 
 typedef struct Run {
-        sd_event *event;
+        int watch; /* epoll, of the peers */
         Peer peers[BRANCHES_MAX];
         double *latencies; /* ms, of each extraction */
         size_t latency_count;
@@ -79,6 +90,41 @@ static long memory_of(pid_t pid) {
                         break;
         fclose(file);
         return kib;
+}
+
+/* --- the transport --- */
+
+/* Whether it waits to write is known when it has been driven. */
+static void watch_bus(int watch, Ear *ear, int operation) {
+        int events = sd_bus_get_events(ear->bus);
+        struct epoll_event wanted = { .events = events < 0 ? EPOLLIN : (uint32_t) events, .data.ptr = ear };
+
+        if (epoll_ctl(watch, operation, sd_bus_get_fd(ear->bus), &wanted) < 0) {
+                perror("watching a branch");
+                _exit(EXIT_FAILURE);
+        }
+        ear->events = wanted.events;
+}
+
+static void drive_bus(int watch, Ear *ear) {
+        int r;
+
+        do
+                r = sd_bus_process(ear->bus, NULL);
+        while (r > 0);
+        if (r < 0)
+                _exit(EXIT_FAILURE);
+        if ((uint32_t) sd_bus_get_events(ear->bus) != ear->events)
+                watch_bus(watch, ear, EPOLL_CTL_MOD);
+}
+
+/* Whatever has come by now. */
+static void drive_all(int watch) {
+        struct epoll_event ready[BRANCHES_MAX];
+        int count = epoll_wait(watch, ready, BRANCHES_MAX, -1);
+
+        for (int i = 0; i < count; i++)
+                drive_bus(watch, ready[i].data.ptr);
 }
 
 /* --- the reference --- */
@@ -122,19 +168,17 @@ static int on_echo(sd_bus_message *message, void *userdata, sd_bus_error *error)
 }
 
 /* When everything that has come is read. */
-static int on_read(sd_event_source *source, void *userdata) {
-        Echo *server = userdata;
-
-        (void) source;
-        if (server->count > 0 && fdatasync(server->file) < 0)
-                return -errno;
+static void answer_waiting(Echo *server) {
+        if (server->count > 0 && fdatasync(server->file) < 0) {
+                perror("the echo's file");
+                _exit(EXIT_FAILURE);
+        }
 
         for (size_t i = 0; i < server->count; i++) {
                 echo(server->waiting[i]);
                 sd_bus_message_unref(server->waiting[i]);
         }
         server->count = 0;
-        return 0;
 }
 
 static const sd_bus_vtable echo_vtable[] = {
@@ -143,36 +187,39 @@ static const sd_bus_vtable echo_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-static void serve_echo(Echo *server, const int *handles, unsigned count) {
-        sd_event_source *read = NULL;
-        sd_event *event = NULL;
+static sd_bus *echo_bus(Echo *server, int handle) {
+        sd_bus *bus = NULL;
+        sd_id128_t id;
 
-        sd_event_new(&event);
-        sd_event_add_defer(event, &read, on_read, server);
-        sd_event_source_set_priority(read, SD_EVENT_PRIORITY_IDLE);
-        sd_event_source_set_enabled(read, server->kind == ECHO_DURABLE ? SD_EVENT_ON : SD_EVENT_OFF);
-        for (unsigned i = 0; i < count; i++) {
-                sd_bus *bus = NULL;
-                sd_id128_t id;
-
-                sd_id128_randomize(&id);
-                sd_bus_new(&bus);
-                sd_bus_set_fd(bus, handles[i], handles[i]);
-                sd_bus_set_server(bus, 1, id);
-                sd_bus_set_anonymous(bus, 1);
-                sd_bus_add_object_vtable(bus, NULL, "/echo", "org.example.Echo", echo_vtable, server);
-                sd_bus_start(bus);
-                sd_bus_attach_event(bus, event, 0);
-        }
-
-        sd_event_loop(event);
-        _exit(EXIT_SUCCESS);
+        sd_id128_randomize(&id);
+        sd_bus_new(&bus);
+        sd_bus_set_fd(bus, handle, handle);
+        sd_bus_set_server(bus, 1, id);
+        sd_bus_set_anonymous(bus, 1);
+        sd_bus_add_object_vtable(bus, NULL, "/echo", "org.example.Echo", echo_vtable, server);
+        sd_bus_start(bus);
+        return bus;
 }
 
-static void peers_attach(Run *run, unsigned branches) {
-        sd_event_new(&run->event);
+static void serve_echo(Echo *server, const int *handles, unsigned count) {
+        static Ear ears[BRANCHES_MAX];
+        int watch = epoll_create1(EPOLL_CLOEXEC);
+
+        for (unsigned i = 0; i < count; i++) {
+                ears[i].bus = echo_bus(server, handles[i]);
+                watch_bus(watch, &ears[i], EPOLL_CTL_ADD);
+        }
+
+        for (;;) {
+                drive_all(watch);
+                answer_waiting(server);
+        }
+}
+
+static void peers_watch(Run *run, unsigned branches) {
+        run->watch = epoll_create1(EPOLL_CLOEXEC);
         for (unsigned i = 0; i < branches; i++)
-                sd_bus_attach_event(run->peers[i].bus, run->event, SD_EVENT_PRIORITY_NORMAL);
+                watch_bus(run->watch, &run->peers[i].ear, EPOLL_CTL_ADD);
 }
 
 static pid_t echo_start(Run *run, Echo *server, unsigned branches) {
@@ -182,8 +229,8 @@ static pid_t echo_start(Run *run, Echo *server, unsigned branches) {
         for (unsigned i = 0; i < branches; i++) {
                 socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair);
                 theirs[i] = pair[1];
-                sd_bus_new(&run->peers[i].bus);
-                sd_bus_set_fd(run->peers[i].bus, pair[0], pair[0]);
+                sd_bus_new(&run->peers[i].ear.bus);
+                sd_bus_set_fd(run->peers[i].ear.bus, pair[0], pair[0]);
                 run->peers[i].echo = true;
         }
 
@@ -195,10 +242,10 @@ static pid_t echo_start(Run *run, Echo *server, unsigned branches) {
         }
         for (unsigned i = 0; i < branches; i++) {
                 close(theirs[i]);
-                sd_bus_start(run->peers[i].bus);
+                sd_bus_start(run->peers[i].ear.bus);
         }
 
-        peers_attach(run, branches);
+        peers_watch(run, branches);
         return pid;
 }
 
@@ -239,14 +286,15 @@ static int call(Peer *peer, const char *member, const char *types, ...) {
         int r;
 
         r = sd_bus_message_new_method_call(
-                peer->bus, &message, NULL, peer->echo ? "/echo" : "/org/example/ICReissue/centre",
+                peer->ear.bus, &message, NULL, peer->echo ? "/echo" : "/org/example/ICReissue/centre",
                 peer->echo ? "org.example.Echo" : "org.example.ICReissue.Centre", member);
         va_start(arguments, types);
         if (r >= 0)
                 r = sd_bus_message_appendv(message, types, arguments);
         va_end(arguments);
         if (r >= 0)
-                r = sd_bus_call_async(peer->bus, NULL, message, on_reply, peer, SECONDS * UINT64_C(1000000));
+                r = sd_bus_call_async(peer->ear.bus, NULL, message, on_reply, peer,
+                                      SECONDS * UINT64_C(1000000));
         sd_bus_message_unref(message);
         return r;
 }
@@ -295,23 +343,22 @@ static double run_all(Run *run, unsigned branches) {
                 run->peers[i].left = run->cards / branches;
                 run->peers[i].record = run->cards / branches * i;
                 ask(&run->peers[i]);
+                drive_bus(run->watch, &run->peers[i].ear);
         }
 
         while (run->done < run->cards / branches * branches)
-                if (sd_event_run(run->event, UINT64_MAX) < 0)
-                        exit(EXIT_FAILURE);
+                drive_all(run->watch);
 
         return run->done / (now() - begin) * 1e3;
 }
 
 static void peers_close(Run *run, unsigned branches) {
         for (unsigned i = 0; i < branches; i++) {
-                sd_bus_detach_event(run->peers[i].bus);
-                sd_bus_flush_close_unref(run->peers[i].bus);
-                run->peers[i].bus = NULL;
+                sd_bus_flush_close_unref(run->peers[i].ear.bus);
+                run->peers[i].ear.bus = NULL;
         }
 
-        run->event = sd_event_unref(run->event);
+        close(run->watch);
 }
 
 /* --- the figures --- */
@@ -368,8 +415,8 @@ static void measure(Desk *desk, Run *run, int folder, unsigned branches) {
         Figures ours, bare, durable;
 
         for (unsigned i = 0; i < branches; i++)
-                run->peers[i].bus = peer_open(desk, FIRST_USER + i);
-        peers_attach(run, branches);
+                run->peers[i].ear.bus = peer_open(desk, FIRST_USER + i);
+        peers_watch(run, branches);
         if (branches == BRANCHES_MAX)
                 print("memory-of-an-idle-branch", branches,
                       (double) (memory_of(desk_daemon_pid(desk)) - before) / branches, "KiB", NULL, 0);
@@ -389,6 +436,26 @@ static void measure(Desk *desk, Run *run, int folder, unsigned branches) {
         print("extract-99-percent-durable", branches, median(ours.latencies, RUNS), "ms",
               "sd-bus-echo-with-fdatasync", median(durable.latencies, RUNS));
         peers_close(run, branches);
+}
+
+/* What bounds a branch that is alone. */
+static void measure_disk(int folder) {
+        int file = openat(folder, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        char text[400] = "";
+        double begin;
+
+        if (file < 0 || pwrite(file, text, sizeof(text), 0) != (ssize_t) sizeof(text) || fsync(file) < 0) {
+                perror("a file");
+                exit(EXIT_FAILURE);
+        }
+
+        begin = now();
+        for (unsigned i = 0; i < SYNCS; i++)
+                if (pwrite(file, text, sizeof(text), 0) < 0 || fdatasync(file) < 0)
+                        exit(EXIT_FAILURE);
+        printf("{\"name\": \"line/disk-syncs\", \"value\": %.1f, \"unit\": \"1/s\", \"runs\": 1}\n",
+               SYNCS / (now() - begin) * 1e3);
+        close(file);
 }
 
 /* --- the centre --- */
@@ -468,6 +535,7 @@ static char *make_folder(void) {
 
 int main(void) {
         static const unsigned branches[] = { 1, 10, 100, BRANCHES_MAX };
+        const char *wanted = getenv("BENCH_BRANCHES");
         struct rlimit many; /* what the service has by its unit */
         char *folder = make_folder();
         Desk *desk;
@@ -485,8 +553,10 @@ int main(void) {
         write_configuration(desk);
         story_start(desk, 0);
         import_records(desk);
+        measure_disk(state);
         for (size_t i = 0; i < sizeof(branches) / sizeof(branches[0]); i++)
-                measure(desk, run, state, branches[i]);
+                if (!wanted || strtoul(wanted, NULL, 10) == branches[i])
+                        measure(desk, run, state, branches[i]);
 
         free(run->latencies);
         free(run);

@@ -46,13 +46,27 @@ static char *job_path(sd_bus_message *reply) {
         return job;
 }
 
-/* Reissues the card of slot 0 onto the blank of slot 1, with its discard. */
 char *mill_begin_reissue(Desk *desk) {
         sd_bus_message *reply;
 
         desk_call(desk, desk_bus(desk), &reply, "Reissue", "ssa{sv}", desk_reader_name(desk, 0),
                   desk_reader_name(desk, 1), 1, "discard", "b", 1);
         return job_path(reply);
+}
+
+char *mill_reissue_and_take_the_old_out(Desk *desk, const char **ret_new) {
+        char *job;
+
+        desk_remove(desk, 1);
+        story_wait_reader(desk, 1, "empty");
+        job = mill_begin_reissue(desk);
+        story_wait_state(desk, job, "waiting-for-blank");
+        desk_remove(desk, 0);
+        story_wait_reader(desk, 0, "empty");
+        *ret_new = story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL);
+        desk_insert(desk, 1, *ret_new);
+        story_wait_state(desk, job, "discarding");
+        return job;
 }
 
 char *mill_begin_discard(Desk *desk, unsigned slot) {

@@ -23,6 +23,9 @@ Desk *mill_open(Machine *machine);
 void mill_close(Desk *desk, Machine *machine);
 /* Reissues the card of slot 0 onto the blank of slot 1, with its discard; the path is the caller's. */
 char *mill_begin_reissue(Desk *desk);
+/* The same, and the old card is taken out before it is its turn: the new one is made, in slot 1, and the job waits for the
+ * old one. */
+char *mill_reissue_and_take_the_old_out(Desk *desk, const char **ret_new);
 /* Discard of the card in that slot. */
 char *mill_begin_discard(Desk *desk, unsigned slot);
 /* An issued card in slot 0 whose reissue is requested, and a blank in slot 1. Returns the old card. */

@@ -128,15 +128,8 @@ START_TEST(neither_the_new_card_nor_anybody_elses_is_destroyed)
         others = story_issue(desk, 0, STORY_V1, DESK_T1, OTHER_ID, OTHER_SERIAL);
         desk_remove(desk, 0);
         story_wait_reader(desk, 0, "empty");
-        old = story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
-        story_request(desk, STORY_V1, STORY_ID);
-        job = mill_begin_reissue(desk);
-        story_wait_state(desk, job, "waiting-for-blank");
-        desk_remove(desk, 0);
-        story_wait_reader(desk, 0, "empty");
-        new = story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL);
-        desk_insert(desk, 1, new);
-        story_wait_state(desk, job, "discarding");
+        old = mill_issue_old(desk);
+        job = mill_reissue_and_take_the_old_out(desk, &new);
         mill_wait_advice(desk, job, "Put the old card into");
 
         desk_remove(desk, 1);
@@ -226,15 +219,7 @@ START_TEST(of_two_twins_without_a_serial_none_is_destroyed_and_the_operator_conf
         const char *old = mill_issue_old(desk), *new;
         char *job;
 
-        desk_remove(desk, 1);
-        story_wait_reader(desk, 1, "empty");
-        job = mill_begin_reissue(desk);
-        story_wait_state(desk, job, "waiting-for-blank");
-        desk_remove(desk, 0);
-        story_wait_reader(desk, 0, "empty");
-        new = story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL);
-        desk_insert(desk, 1, new);
-        story_wait_state(desk, job, "discarding");
+        job = mill_reissue_and_take_the_old_out(desk, &new);
         mill_wait_advice(desk, job, "discarded confirm");
 
         desk_insert(desk, 0, old); /* it is the right one, and nothing says so */

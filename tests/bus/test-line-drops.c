@@ -15,6 +15,14 @@ static bool nightly(void) {
         return getenv("ICREISSUE_NIGHTLY") != NULL;
 }
 
+/* Whatever was to be cut is not any more, and the centre has answered. */
+static void settle(Pair *pair) {
+        line_cut_after(pair->line, 1000000);
+        while (sd_bus_call_method(desk_bus(pair->branch), DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
+                                  "CheckLine", NULL, NULL, "") < 0)
+                pair_wait_line(pair, "up");
+}
+
 /* A reissue onto a fresh blank with the line cut after so many bytes. */
 static void reissue_with_cut(Pair *pair, unsigned long bytes, uint32_t count) {
         char serial[17], *job;
@@ -22,6 +30,7 @@ static void reissue_with_cut(Pair *pair, unsigned long bytes, uint32_t count) {
         desk_extend(pair->branch, 120);
         desk_extend(pair->centre, 120);
         snprintf(serial, sizeof(serial), "%016lX", 0xC000 + bytes);
+        settle(pair);
         story_request(pair->branch, STORY_V1, STORY_ID);
         pair_insert_blank(pair, serial);
         story_wait_reader(pair->branch, 1, "blank");
@@ -229,20 +238,17 @@ static void disturb(Pair *pair, unsigned *seed) {
         }
 }
 
-/* What would keep the card from being finished for ever. */
+/* What would keep the card from being finished for ever: slower than the branch waits is as bad as nothing. */
 static void let_through(Pair *pair) {
+        line_delay(pair->line, 0);
         line_swallow(pair->line, false);
         line_refuse(pair->line, false);
 }
 
 /* The line is as it was, and the centre has answered. */
 static void calm(Pair *pair) {
-        line_cut_after(pair->line, 1000000);
-        line_delay(pair->line, 0);
         let_through(pair);
-        while (sd_bus_call_method(desk_bus(pair->branch), DESK_BUS_NAME, DESK_ROOT_PATH, DESK_INTERFACE,
-                                  "CheckLine", NULL, NULL, "") < 0)
-                pair_wait_line(pair, "up");
+        settle(pair);
 }
 
 static uint32_t cancel_disturbed(Pair *pair, const char *job, unsigned *seed, uint32_t count) {

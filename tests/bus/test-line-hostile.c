@@ -143,6 +143,18 @@ START_TEST(an_authentication_without_end_ends_the_connection)
 }
 END_TEST
 
+START_TEST(an_authentication_that_is_none_ends_the_connection)
+{
+        Desk *desk = centre_open();
+
+        send_until_closed(desk, raw(desk, LINE_ACCOUNT), "AUTH", 4, 4);
+        expect_log(desk,
+                   "Branch " LINE_BRANCH " was refused: it does not introduce itself as D-Bus wants it");
+        expect_unharmed(desk);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_giant_message_is_refused_as_soon_as_it_is_announced)
 {
         static const uint32_t sizes[][2] = {
@@ -387,6 +399,7 @@ int main(void) {
         const TTest *const tests[] = {
                 bytes_that_are_no_message_end_the_connection,
                 an_authentication_without_end_ends_the_connection,
+                an_authentication_that_is_none_ends_the_connection,
                 a_giant_message_is_refused_as_soon_as_it_is_announced,
                 arguments_that_are_none_are_refused_by_name,
                 another_branchs_jobs_are_not_to_be_touched,

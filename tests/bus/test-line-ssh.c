@@ -433,6 +433,44 @@ START_TEST(the_key_reaches_the_centres_interface_and_nothing_else)
 }
 END_TEST
 
+/* The job's number, as commands take it. */
+static const char *number_of(const char *job) {
+        return strrchr(job, '/') + 1;
+}
+
+START_TEST(an_administrator_sees_over_ssh_what_a_branch_has_open_and_cancels_it)
+{
+        Story *story = story_of_ssh(2);
+        Desk *branch = story->pair.branch, *centre = story->pair.centre;
+        const CommandManner there = { .bus = desk_bus_address(centre) };
+        char *job, *uuid, *open;
+
+        pair_issue(&story->pair, 0, STORY_V1, STORY_ID, OLD_SERIAL);
+        story_request(branch, STORY_V1, STORY_ID);
+        job = story_reissue(branch, 0, 1);
+        story_wait_state(branch, job, "waiting-for-blank");
+        {
+                _command_ list = command_run(centre, DONE, &there, COMMAND("branch", "list"));
+                command_expect_output(list, "icreissue-a");
+                command_expect_output(list, "yes since 20");
+        }
+        uuid = desk_property(branch, job, DESK_JOB, "UUID");
+        open = desk_wait_object(centre, DESK_JOB, "UUID", uuid);
+        command_free(command_run(centre, DONE, &there, COMMAND("job", "cancel", number_of(open))));
+        ck_assert(!story_in_use(centre, STORY_V1, STORY_ID));
+        command_expect(branch, DONE, COMMAND("job", "cancel", number_of(job)));
+        story_expect_state(branch, job, "done|failed|cancelled", "cancelled");
+        {
+                _command_ list = command_run(centre, DONE, &there, COMMAND("--json", "branch", "list"));
+                command_expect_output(list, "\"open\": 0");
+        }
+        free(open);
+        free(uuid);
+        free(job);
+        story_end(story);
+}
+END_TEST
+
 static bool is_there(const char *program) {
         bool there = access(program, X_OK) == 0;
 
@@ -450,6 +488,7 @@ int main(void) {
                 R5_a_card_is_reissued_over_real_ssh_from_an_unprivileged_account,
                 an_sshd_that_dies_while_a_card_is_written_delays_its_confirmation_and_nothing_else,
                 the_key_reaches_the_centres_interface_and_nothing_else,
+                an_administrator_sees_over_ssh_what_a_branch_has_open_and_cancels_it,
         };
 
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

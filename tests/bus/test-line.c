@@ -164,6 +164,93 @@ START_TEST(the_line_is_let_go_without_work_and_made_when_there_is_some)
 }
 END_TEST
 
+/* The next state that the branch's bus tells. */
+static char *next_line_state(Desk *branch) {
+        for (;;) {
+                sd_bus_message *signal = desk_wait_signal(
+                        branch, DESK_ROOT_PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged");
+                const char *interface, *property, *value;
+                char *state = NULL;
+
+                ck_assert_int_ge(sd_bus_message_read(signal, "s", &interface), 0);
+                ck_assert_int_ge(sd_bus_message_enter_container(signal, 'a', "{sv}"), 0);
+                while (sd_bus_message_enter_container(signal, 'e', "sv") > 0) {
+                        ck_assert_int_ge(sd_bus_message_read(signal, "s", &property), 0);
+                        if (strcmp(property, "LineState") == 0) {
+                                ck_assert_int_ge(sd_bus_message_read(signal, "v", "s", &value), 0);
+                                state = strdup(value);
+                        } else
+                                ck_assert_int_ge(sd_bus_message_skip(signal, "v"), 0);
+                        ck_assert_int_ge(sd_bus_message_exit_container(signal), 0);
+                }
+                sd_bus_message_unref(signal);
+                if (state)
+                        return state;
+        }
+}
+
+static void expect_next_line_state(Desk *branch, const char *wanted) {
+        char *state = next_line_state(branch);
+
+        ck_assert_str_eq(state, wanted);
+        free(state);
+}
+
+static void expect_line_state(Desk *branch, const char *wanted) {
+        char *state = desk_property(branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState");
+
+        ck_assert_str_eq(state, wanted);
+        free(state);
+}
+
+START_TEST(a_line_that_answers_late_is_told_as_down_then_connecting_then_up)
+{
+        Pair *pair = pair_open(0, NULL, NULL);
+        Desk *branch = pair->branch;
+        unsigned connections;
+        char *state;
+
+        pair_wait_line(pair, "up");
+        desk_forget_signals(branch);
+        connections = line_connections(pair->line);
+        line_swallow(pair->line, true); /* it is accepted, and nobody answers */
+        line_cut(pair->line);
+        state = next_line_state(branch);
+        if (strcmp(state, "up") == 0) { /* of the first connection, told late */
+                free(state);
+                state = next_line_state(branch);
+        }
+        ck_assert_str_eq(state, "down");
+        free(state);
+        expect_next_line_state(branch, "connecting");
+        line_wait_open(pair->line, 1);
+        ck_assert_uint_eq(line_connections(pair->line), connections + 1);
+        expect_line_state(branch, "connecting");
+        line_swallow(pair->line, false);
+        expect_next_line_state(branch, "up");
+        expect_line_state(branch, "up");
+        pair_close(pair);
+}
+END_TEST
+
+START_TEST(a_branch_whose_centre_has_never_answered_is_connecting_and_not_up)
+{
+        Pair *pair = pair_open(0, NULL, NULL);
+        Desk *branch = pair->branch;
+
+        line_swallow(pair->line, true);
+        line_cut(pair->line);
+        desk_kill_daemon(branch);
+        story_start(branch, 0);
+        pair_wait_line(pair, "connecting");
+        line_wait_open(pair->line, 1);
+        expect_line_state(branch, "connecting");
+        line_swallow(pair->line, false);
+        pair_wait_line(pair, "up");
+        pair_close(pair);
+}
+END_TEST
+
 /* --- versions --- */
 
 static void reissue_over(void (*speaks)(Line *line, unsigned major, unsigned minor)) {
@@ -321,6 +408,8 @@ int main(void) {
                 a_job_that_finds_the_line_down_waits_says_so_and_goes_on_by_itself,
                 a_job_cancelled_while_the_line_is_down_reserves_nothing_when_it_is_up,
                 the_line_is_let_go_without_work_and_made_when_there_is_some,
+                a_line_that_answers_late_is_told_as_down_then_connecting_then_up,
+                a_branch_whose_centre_has_never_answered_is_connecting_and_not_up,
                 a_branch_of_a_newer_minor_version_is_served,
                 a_centre_of_a_newer_minor_version_is_asked,
                 a_branch_of_another_major_version_is_refused_and_both_sides_say_so,

@@ -105,6 +105,31 @@ START_TEST(only_the_readers_of_the_configuration_are_the_desks)
 }
 END_TEST
 
+START_TEST(what_goes_wrong_in_a_reader_is_told_by_the_name_that_the_administrator_gave_it)
+{
+        Desk *desk = story_open_closed(1);
+        char *config, *path, *message;
+
+        ck_assert_int_ge(
+                asprintf(&config, "readers:\n  - {name: window, match: \"%s\"}\n", desk_reader_name(desk, 0)),
+                0);
+        desk_write(desk, "config/icreissue.yaml", config);
+        free(config);
+        desk_start_daemon(desk);
+        desk_wait_name(desk);
+        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, NULL));
+        path = desk_wait_object(desk, DESK_READER, "Name", "window");
+        free(desk_wait_property(desk, path, DESK_READER, "State", "blank"));
+        free(path);
+        desk_remove_at(desk, 0, 1, DESK_BEFORE);
+        message = desk_call_refused(desk, desk_bus(desk), "CardGone", "ReadCard", "s", "window");
+        ck_assert_ptr_nonnull(strstr(message, "\"window\""));
+        ck_assert_ptr_null(strstr(message, desk_reader_name(desk, 0)));
+        free(message);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_reader_that_is_plugged_in_appears_and_its_card_is_announced)
 {
         Desk *desk = desk_open(&(DeskOptions){ .readers = 1, .slots = 2 });
@@ -240,6 +265,7 @@ int main(void) {
                 a_reload_takes_a_new_profile_and_a_bad_one_changes_nothing,
                 a_bad_configuration_stops_the_start_with_file_line_and_column,
                 only_the_readers_of_the_configuration_are_the_desks,
+                what_goes_wrong_in_a_reader_is_told_by_the_name_that_the_administrator_gave_it,
                 a_reader_that_is_plugged_in_appears_and_its_card_is_announced,
                 automatic_mode_reissues_a_card_whose_flag_says_unissued_and_no_other,
                 with_two_person_who_requests_may_not_reissue,

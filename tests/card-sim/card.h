@@ -18,10 +18,11 @@
 #define CARD_ATR_MAX       33
 
 /* How the reader and the card look to a program: a reader at TPDU level with a T=0 card (61xx, 6Cxx, no Le beside
- * data), or one at APDU level with a T=1 card (extended lengths). */
+ * data), one at APDU level with a T=1 card (extended lengths), or one without contacts. */
 typedef enum Manner {
         MANNER_T0,
         MANNER_T1,
+        MANNER_AIR,
 } Manner;
 
 typedef struct Pin {

@@ -54,14 +54,30 @@ int family_blank(const char *kind, Manner manner, const uint8_t serial[static CA
         return 0;
 }
 
+static const char *const manner_names[] = { [MANNER_T0] = "t0", [MANNER_T1] = "t1", [MANNER_AIR] = "air" };
+
+int manner_of(const char *name) {
+        for (int i = MANNER_T0; i <= MANNER_AIR; i++)
+                if (strcmp(name, manner_names[i]) == 0)
+                        return i;
+        return -1;
+}
+
+const char *manner_name(Manner manner) {
+        return manner_names[manner];
+}
+
+/* Of a card without contacts the reader makes it (PC/SC part 3, 3.1.3.2.3). */
 size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
                   uint8_t atr[static CARD_ATR_MAX]) {
         size_t size = 0;
         uint8_t check = 0;
 
         atr[size++] = 0x3B;
-        atr[size++] = (uint8_t) ((card->manner == MANNER_T1 ? 0x80 : 0x00) | length);
-        if (card->manner == MANNER_T1)
+        atr[size++] = (uint8_t) ((card->manner == MANNER_T0 ? 0x00 : 0x80) | length);
+        if (card->manner == MANNER_AIR)
+                atr[size++] = 0x80;
+        if (card->manner != MANNER_T0)
                 atr[size++] = 0x01;
         memcpy(atr + size, historical, length);
         size += length;

@@ -39,6 +39,10 @@ int family_card(const Family *family, Manner manner, Card **ret);
 size_t family_atr(const Card *card, const uint8_t *historical, size_t length,
                   uint8_t atr[static CARD_ATR_MAX]);
 
+/* t0, t1 or air; -1 for anything else. */
+int manner_of(const char *name);
+const char *manner_name(Manner manner);
+
 /* uicc.c, gsm-sim.c, mifare.c, tag.c */
 extern const Family family_usim, family_sim, family_mifare, family_ultralight, family_iso15693;
 extern const Family family_desfire;                         /* desfire.c */

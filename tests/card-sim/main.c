@@ -27,7 +27,7 @@ typedef struct Options {
 static int usage(void) {
         fputs("card-sim --port PORT --control SOCKET [--plug DIRECTORY --reader NUMBER]\n"
               "card-sim --qemu SOCKET --control SOCKET\n"
-              "card-sim --new KIND FILE [--serial HEX] [--manner t0|t1]\n",
+              "card-sim --new KIND FILE [--serial HEX] [--manner t0|t1|air]\n",
               stderr);
         return EXIT_FAILURE;
 }
@@ -39,23 +39,19 @@ static int fail(const char *what, int error) {
 
 static int new_card(const Options *options) {
         uint8_t serial[CARD_SERIAL_LENGTH];
-        Manner manner = MANNER_T1;
+        int manner = options->manner ? manner_of(options->manner) : MANNER_T1;
         Card *card;
         int r;
 
-        if (options->manner) {
-                if (strcmp(options->manner, "t0") == 0)
-                        manner = MANNER_T0;
-                else if (strcmp(options->manner, "t1") != 0)
-                        return usage();
-        }
+        if (manner < 0)
+                return usage();
         if (options->serial) {
                 if (hex_read(options->serial, serial, sizeof(serial)) != (ssize_t) sizeof(serial))
                         return fail(options->serial, EINVAL);
         } else if (getrandom(serial, sizeof(serial), 0) != (ssize_t) sizeof(serial))
                 return fail("a serial number", errno);
 
-        r = family_blank(options->kind, manner, serial, &card);
+        r = family_blank(options->kind, (Manner) manner, serial, &card);
         if (r < 0)
                 return fail(options->kind, -r);
         card->path = strdup(options->file);

@@ -255,6 +255,17 @@ static Status command_serial(const Card *card, const Command *command, Response 
         return STATUS_OK;
 }
 
+/* Part 2, table 2: without contacts and without a virtual contact interface, which this card has not, a card is read and
+ * authenticated and nothing else; what is used with the PIN cannot be. */
+static bool is_for_contacts(const Command *command) {
+        static const uint8_t instructions[] = {
+                INS_VERIFY, INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER, INS_PUT_DATA, INS_IMPORT,
+                INS_SET_KEY
+        };
+
+        return memchr(instructions, command->instruction, sizeof(instructions));
+}
+
 static Status run(Card *card, const Command *command, Response *response) {
         const PivSession *session = card->session;
 
@@ -266,6 +277,8 @@ static Status run(Card *card, const Command *command, Response *response) {
                 return STATUS_UNKNOWN_INSTRUCTION;
         if (command->instruction != INS_GENERAL_AUTHENTICATE)
                 piv_forget_dialogue(card);
+        if (card->manner == MANNER_AIR && is_for_contacts(command))
+                return STATUS_NOT_SUPPORTED;
         switch (command->instruction) {
         case INS_VERIFY:
                 return command_verify_pin(card, command);

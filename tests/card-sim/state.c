@@ -179,10 +179,10 @@ static int card_from_json(const json_t *json, Card *card) {
         long memory = member(json, "memory", 0, 65536);
         long tries = member(pin, "tries", 0, 15), limit = member(pin, "limit", 1, 15);
 
-        if (member(json, "v", STATE_VERSION, STATE_VERSION) < 0 || !kind || !manner || memory < 0 ||
-            tries < 0 || limit < 0 || staff_prepare(card, kind) < 0)
+        if (member(json, "v", STATE_VERSION, STATE_VERSION) < 0 || !kind || !manner ||
+            manner_of(manner) < 0 || memory < 0 || tries < 0 || limit < 0 || staff_prepare(card, kind) < 0)
                 return -EBADMSG;
-        card->manner = strcmp(manner, "t0") == 0 ? MANNER_T0 : MANNER_T1;
+        card->manner = (Manner) manner_of(manner);
         card->terminated = json_is_true(json_object_get(json, "terminated"));
         card->memory = (size_t) memory;
         card->pin.tries = (unsigned) tries;
@@ -202,9 +202,10 @@ static int family_from_json(const json_t *json, Card **ret) {
         const Family *family = kind ? family_find(kind) : NULL;
         int r;
 
-        if (!family || !manner || member(json, "v", STATE_VERSION, STATE_VERSION) < 0)
+        if (!family || !manner || manner_of(manner) < 0 ||
+            member(json, "v", STATE_VERSION, STATE_VERSION) < 0)
                 return -EBADMSG;
-        r = family_card(family, strcmp(manner, "t0") == 0 ? MANNER_T0 : MANNER_T1, ret);
+        r = family_card(family, (Manner) manner_of(manner), ret);
         return r < 0 ? r : json_to_exactly(json, "kept", (*ret)->kept, family->kept_size);
 }
 
@@ -238,7 +239,7 @@ int state_load(const char *path, Card **ret) {
 }
 
 static json_t *card_to_json(const Card *card) {
-        const char *manner = card->manner == MANNER_T0 ? "t0" : "t1";
+        const char *manner = manner_name(card->manner);
 
         if (card->family)
                 return json_pack("{s:i, s:s, s:s, s:o}", "v", STATE_VERSION, "kind", card->kind, "manner",

@@ -115,13 +115,14 @@ char *desk_slot_command(Desk *desk, unsigned slot, const char *format, ...) {
 }
 
 const char *desk_card_new(Desk *desk, const char *kind, DeskManner manner, const char *serial) {
+        static const char *const manners[] = { [DESK_T0] = "t0", [DESK_T1] = "t1", [DESK_AIR] = "air" };
         char name[64], *path;
         char *arguments[] = { (char *) room_build_file(desk, "card-sim"),
                               "--new",
                               (char *) kind,
                               NULL,
                               "--manner",
-                              manner == DESK_T0 ? "t0" : "t1",
+                              (char *) manners[manner],
                               serial ? "--serial" : NULL,
                               (char *) serial,
                               NULL };

@@ -184,8 +184,9 @@ void desk_reset_card(Desk *desk, unsigned slot);
 /* ---- cards ---- */
 
 typedef enum DeskManner {
-        DESK_T0, /* a reader at TPDU level: 61xx, 6Cxx */
-        DESK_T1, /* a reader at APDU level */
+        DESK_T0,  /* a reader at TPDU level: 61xx, 6Cxx */
+        DESK_T1,  /* a reader at APDU level */
+        DESK_AIR, /* the same, without contacts: of a family whose card has contacts too */
 } DeskManner;
 
 typedef enum DeskMoment {

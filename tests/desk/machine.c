@@ -2,8 +2,10 @@
 #include "tests/desk/machine.h"
 
 #include <check.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -87,10 +89,24 @@ void machine_expect_end(Machine *machine) {
         ck_assert_int_eq(last, '0');
 }
 
+/* unix(7): SIOCOUTQ is what the other end has not read. */
+static void say(int line) {
+        int unheard = 1;
+
+        ck_assert_int_eq(write(line, "1", 1), 1);
+        for (int patience = PATIENCE; patience > 0 && unheard > 0; patience--) {
+                ck_assert_int_eq(ioctl(line, SIOCOUTQ, &unheard), 0);
+                if (unheard > 0 && poll(&(struct pollfd){ .fd = line }, 1, 1) != 0)
+                        return;
+        }
+
+        ck_assert_msg(unheard == 0, "the helper does not hear the mill");
+}
+
 void machine_say_done(Machine *machine) {
-        ck_assert_int_eq(write(machine->done, "1", 1), 1);
+        say(machine->done);
 }
 
 void machine_say_jammed(Machine *machine) {
-        ck_assert_int_eq(write(machine->jam, "1", 1), 1);
+        say(machine->jam);
 }

@@ -25,6 +25,7 @@ void machine_expect_start(Machine *machine, bool active);
 /* The helper has let the lines go. */
 void machine_expect_end(Machine *machine);
 
+/* What was said has been heard when this returns; a helper that has ended need not. */
 void machine_say_done(Machine *machine);
 void machine_say_jammed(Machine *machine);
 

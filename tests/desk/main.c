@@ -23,7 +23,7 @@ static int usage(void) {
               "        runs a command on a new desk\n"
               "desk --bare -- COMMAND [ARGUMENT...]\n"
               "        runs a command that opens its own desk\n"
-              "desk card new KIND FILE [--manner t0|t1] [--serial HEX]\n"
+              "desk card new KIND FILE [--manner t0|t1|air] [--serial HEX]\n"
               "desk card insert SLOT FILE\n"
               "desk card remove SLOT\n"
               "desk card do SLOT WORD...\n"

@@ -25,11 +25,12 @@
         "      - desfire-change-key: {application: F48120, key-number: " number \
         ", version: 1, new: {key: k}" rest "}\n"
 #define OLD ", old: \"00000000000000000000000000000000\""
-#define TAG \
-        FIELDS "unwritten: [key]\nserial:\n  - get-uid: {to: serial}\n" \
-               "identify:\n  - read-blocks: {block: 4, length: 16, to: id}\n" \
-               "blank:\n  - read-blocks: {block: 4, length: 4, expect: \"00000000\"}\n" \
-               "issue:\n  - stage: data\n    write:\n      - write-blocks: {block: 4, data: {field: id}}\n"
+#define TAG FIELDS TAG_STEPS
+#define TAG_STEPS \
+        "unwritten: [key]\nserial:\n  - get-uid: {to: serial}\n" \
+        "identify:\n  - read-blocks: {block: 4, length: 16, to: id}\n" \
+        "blank:\n  - read-blocks: {block: 4, length: 4, expect: \"00000000\"}\n" \
+        "issue:\n  - stage: data\n    write:\n      - write-blocks: {block: 4, data: {field: id}}\n"
 #define PROTECT(from) \
         "      - ntag-protect: {type: \"213\", password: {slice: {key: k}, length: 4}, pack: \"0000\", from: " from \
         ", through: direct}\n"
@@ -94,8 +95,30 @@ START_TEST(a_card_with_two_interfaces_is_told_by_its_profile)
                "      - open-secure-channel: {protocol: scp03, level: " level \
                ", version: \"30\", enc: {key: k}, mac: {key: k}, dek: {key: k}}\n" \
                "    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n"
+        expect_mistake(FIELDS "transport: {contactless: false}\n" TAG_STEPS,
+                       "p.yaml:8:5: expected no get-uid in a profile with `contactless: false`");
         expect_good(CHANNEL("c-mac+c-enc"));
         expect_mistake(CHANNEL("c-mac"), "expected a session that enciphers before update-binary");
+}
+END_TEST
+
+/* What finds out whether a write has happened, and what shows it, can be heard like everything else. */
+START_TEST(a_secret_in_clear_is_found_in_done_if_and_read_back_too)
+{
+#define FILE_CARD_IN_CLEAR \
+        FIELDS "transport: {contactless: true}\nidentify:\n  - read-binary: {length: 16, to: id}\n" \
+               "blank:\n  - read-binary: {length: 1, expect: \"FF\"}\n" \
+               "issue:\n  - stage: data\n    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n" \
+               "        in-clear: true\n"
+        expect_good(FILE_CARD_IN_CLEAR);
+#define ASK "[apdu: {header: \"00AA0000\", data: {field: key}, read: true}]\n"
+        expect_mistake(FILE_CARD_IN_CLEAR "        done-if: " ASK,
+                       "p.yaml:15:19: expected a session that enciphers before apdu");
+        expect_mistake(FILE_CARD_IN_CLEAR "        read-back: " ASK,
+                       "p.yaml:15:21: expected a session that enciphers before apdu");
+        expect_good(FILE_CARD_IN_CLEAR
+                    "        read-back: [{apdu: {header: \"00AA0000\", data: {field: key}, read: "
+                    "true}, in-clear: true}]\n");
 }
 END_TEST
 
@@ -438,6 +461,7 @@ int main(void) {
         const TTest *const tests[] = {
                 a_secret_in_clear_over_the_air_is_refused_or_admitted,
                 a_card_with_two_interfaces_is_told_by_its_profile,
+                a_secret_in_clear_is_found_in_done_if_and_read_back_too,
                 a_key_is_changed_only_where_it_can_be,
                 what_was_not_committed_is_not_lost_between_two_journal_points,
                 what_could_never_be_changed_again_is_refused,

@@ -135,6 +135,24 @@ START_TEST(a_key_that_has_opened_something_is_not_proven_again)
 }
 END_TEST
 
+/* The channel of the new keys is opened for each application that shows something, to set the card's state, and for `verify:`; a
+ * command that is enciphered by them is sent until one has been understood, and they are not presented once more for it. */
+START_TEST(new_keys_are_proven_once_and_no_channel_is_opened_for_nothing)
+{
+        static const uint8_t put_key[] = { 0x84, 0xD8 }, set_status[] = { 0x84, 0xF0 },
+                             new_channel[] = { 0x80, 0x50, 0x01 }, get_status[] = { 0x84, 0xF2 };
+        Record *record = record_open("globalplatform");
+
+        record_issue(record);
+        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(put_key)), 1);
+        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(set_status)), 2);
+        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(new_channel)), 4);
+        /* The badge's application does not know it, the domain does; after the last stage's reset the domain again; `verify:`. */
+        ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(get_status)), 4);
+        record_close(record);
+}
+END_TEST
+
 static const uint8_t read_first_page[] = { 0xFF, 0xB0, 0x00, 0x04 };
 
 START_TEST(what_was_read_back_before_the_lock_is_not_read_back_after_it)
@@ -211,6 +229,7 @@ int main(void) {
         tcase_add_test(group, what_a_card_has_just_told_is_not_asked_for_again);
         tcase_add_test(group, tries_are_asked_for_anew);
         tcase_add_test(group, a_key_that_has_opened_something_is_not_proven_again);
+        tcase_add_test(group, new_keys_are_proven_once_and_no_channel_is_opened_for_nothing);
         tcase_add_test(group, what_was_read_back_before_the_lock_is_not_read_back_after_it);
         tcase_add_test(group, but_it_is_where_the_card_was_reset_between);
         tcase_add_loop_test(group, the_frames_of_a_step_share_one_transparent_session, 0, ELEMENTS(tags));

@@ -133,7 +133,8 @@ END_TEST
         "    open:\n" \
         "      - select: {file: 3F00/5001}\n" \
         "    write:\n" \
-        "      - update-binary: {data: [{field: id}, {field: name, length: 8, pad: \"20\"}, {field: key}]}\n"
+        "      - update-binary: {data: [{field: id}, {field: name, length: 8, pad: \"20\"}, {field: key}]}\n" \
+        "        in-clear: true\n"
 
 START_TEST(what_only_an_encoded_record_shows_is_found_for_every_step)
 {
@@ -227,6 +228,62 @@ START_TEST(a_file_that_is_no_profile_is_one_mistake)
 }
 END_TEST
 
+START_TEST(a_secret_in_clear_over_contacts_is_remarked_in_its_place_until_it_is_admitted)
+{
+#define CARD(transport, admitted) \
+        "description: a card\n" transport "fields: {id: {length: 4}, key: {length: 4, secret: true}}\n" \
+        "identify:\n  - read-binary: {length: 4, to: id}\n" \
+        "blank:\n  - read-binary: {length: 4, expect: FFFFFFFF}\n" \
+        "issue:\n  - stage: data\n    open:\n" \
+        "      - verify-pin: {reference: \"01\", value: {key: k}}\n" admitted \
+        "    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n" admitted
+#define ADMITTED "        in-clear: true\n"
+        _cleanup_profile_report_ ProfileReport silent = {}, admitted = {}, hidden = {}, wrong = {}, air = {};
+
+        check_text(CARD("", ""), &silent);
+        ck_assert_uint_eq(silent.mistakes.count, 0);
+        ck_assert_ptr_nonnull(silent.explanation);
+        ck_assert_uint_eq(silent.remarks.count, 3); /* that no type leads here, at 1:1, is the first */
+        ck_assert_uint_eq(silent.remarks.items[1].line, 10);
+        ck_assert_uint_eq(silent.remarks.items[1].column, 9);
+        ck_assert_ptr_nonnull(strstr(silent.remarks.items[1].message, "verify-pin sends a secret in clear"));
+        ck_assert_uint_eq(silent.remarks.items[2].line, 12);
+        ck_assert_ptr_nonnull(
+                strstr(silent.remarks.items[2].message, "update-binary sends a secret in clear"));
+
+        check_text(CARD("", ADMITTED), &admitted);
+        ck_assert_uint_eq(admitted.mistakes.count, 0);
+        ck_assert_uint_eq(admitted.remarks.count, 1);
+        ck_assert_ptr_nonnull(strstr(admitted.explanation, "update-binary data (id, key): "));
+        ck_assert_ptr_nonnull(strstr(admitted.explanation, "; sends a secret in clear"));
+        ck_assert_ptr_null(strstr(admitted.explanation, "over the air"));
+
+        /* Over the air it is a mistake, and no remark besides. */
+        check_text(CARD("transport: {contactless: true}\n", ""), &air);
+        ck_assert_uint_gt(air.mistakes.count, 0);
+        ck_assert_ptr_nonnull(
+                strstr(air.mistakes.items[0].message, ":11:9: expected a session that enciphers"));
+        ck_assert_uint_eq(air.remarks.count, 1);
+
+        /* In a channel that enciphers nothing is to be admitted. */
+#define CHANNEL(beside) \
+        "description: a card\n" \
+        "fields: {id: {length: 4}, key: {length: 4, secret: true}}\n" \
+        "identify:\n  - read-binary: {length: 4, to: id}\n" \
+        "blank:\n  - read-binary: {length: 4, expect: FFFFFFFF}\n" \
+        "issue:\n  - stage: data\n    open:\n" \
+        "      - open-secure-channel: {protocol: scp03, level: c-mac+c-enc, version: \"30\", enc: {key: k}, " \
+        "mac: {key: k}, dek: {key: k}}\n" \
+        "    write:\n      - update-binary: {data: [{field: id}, {field: key}]}\n" beside
+        check_text(CHANNEL(""), &hidden);
+        ck_assert_uint_eq(hidden.mistakes.count, 0);
+        ck_assert_uint_eq(hidden.remarks.count, 1);
+        check_text(CHANNEL(ADMITTED), &wrong);
+        ck_assert_uint_eq(wrong.mistakes.count, 1);
+        ck_assert_ptr_nonnull(strstr(wrong.mistakes.items[0].message, "expected no `in-clear`"));
+}
+END_TEST
+
 START_TEST(every_shipped_profile_is_without_a_mistake)
 {
         Catalogue *catalogue = fixture_catalogue();
@@ -254,6 +311,7 @@ int main(void) {
                 a_blank_check_that_an_issued_card_passes_is_found,
                 an_installed_profile_that_no_card_type_leads_to_is_a_mistake_and_a_draft_is_told_so,
                 a_file_that_is_no_profile_is_one_mistake,
+                a_secret_in_clear_over_contacts_is_remarked_in_its_place_until_it_is_admitted,
                 every_shipped_profile_is_without_a_mistake,
         };
         Suite *suite = suite_create("profile-check");

@@ -169,6 +169,34 @@ static void expect_historical(const char *hex, const char *expected) {
         ck_assert(span_equal(atr_historical_bytes(bytes_span(&atr)), bytes_span(&historical)));
 }
 
+static bool is_contactless(const char *hex) {
+        _cleanup_bytes_ Bytes atr = {};
+
+        ck_assert_int_eq(hex_decode(hex, &atr), 0);
+        return atr_is_contactless(bytes_span(&atr));
+}
+
+START_TEST(a_contactless_card_is_known_by_the_answer_that_its_reader_has_made)
+{
+        /* PC/SC part 3: a MIFARE Classic 1K, a DESFire, a card of ISO/IEC 14443-4 that answers historical bytes, one
+         * without any. */
+        ck_assert(is_contactless("3B8F8001804F0CA000000306030001000000006A"));
+        ck_assert(is_contactless("3B8180018080"));
+        ck_assert(is_contactless("3B8A80014A434F50343156323231BE"));
+        ck_assert(is_contactless("3B80800101"));
+        /* With contacts: T=0 alone, T=1 alone, T=1 with interface bytes, T=0 and T=1 with a speed. */
+        ck_assert(!is_contactless("3B055354414646"));
+        ck_assert(!is_contactless("3B85015354414646AA"));
+        ck_assert(!is_contactless("3BF81300008131FE15597562696B657934D4"));
+        ck_assert(!is_contactless("3B951381018073FF01000B"));
+        /* Cut short, too long, empty. */
+        ck_assert(!is_contactless("3B81800180"));
+        ck_assert(!is_contactless("3B818001808000"));
+        ck_assert(!is_contactless("3B80"));
+        ck_assert(!is_contactless(""));
+}
+END_TEST
+
 START_TEST(historical_bytes_are_found_behind_the_interface_bytes)
 {
         expect_historical("3B055354414646", "5354414646");
@@ -192,6 +220,7 @@ int main(void) {
                 a_card_taken_out_is_never_another_type,
                 a_response_that_is_none_is_a_failure,
                 a_simulated_card_is_read_at_both_levels,
+                a_contactless_card_is_known_by_the_answer_that_its_reader_has_made,
                 historical_bytes_are_found_behind_the_interface_bytes,
         };
         Suite *suite = suite_create("readout");

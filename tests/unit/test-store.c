@@ -479,6 +479,59 @@ START_TEST(a_second_process_is_refused)
 }
 END_TEST
 
+/* What the segments of the log take on the disk. */
+static off_t log_size(void) {
+        DIR *entries = opendir(directory);
+        off_t size = 0;
+
+        for (struct dirent *entry; (entry = readdir(entries));) {
+                struct stat status;
+
+                if (strstr(entry->d_name, ".log") && fstatat(dirfd(entries), entry->d_name, &status, 0) == 0)
+                        size += status.st_size;
+        }
+
+        closedir(entries);
+        return size;
+}
+
+START_TEST(a_service_that_changes_little_starts_with_a_small_log)
+{
+        enum { SIZE = 64 * 1024, SMALL = SIZE / 4 };
+        char value[SIZE / 8], key[16];
+        Store *store;
+
+        memset(value, 'v', sizeof(value) - 1);
+        value[sizeof(value) - 1] = '\0';
+        /* The first start has the second GDBM file to make, and a segment of the full size beside it. */
+        store_close(open_store(SIZE));
+        for (unsigned run = 0; run < 6; run++) {
+                store = open_store(SIZE);
+                ck_assert_int_lt(log_size(), SMALL);
+                put(store, "key", run % 2 ? "odd" : "even");
+                commit(store);
+                store_close(store);
+                ck_assert_int_lt(log_size(), SMALL);
+        }
+
+        /* One that changes much goes on with segments of the full size, and loses nothing on the way. */
+        store = open_store(SIZE);
+        for (unsigned i = 0; i < 6; i++) {
+                snprintf(key, sizeof(key), "key-%u", i);
+                put(store, key, value);
+                commit(store);
+        }
+
+        ck_assert_int_ge(log_size(), SIZE);
+        crash(store);
+        store = open_store(SIZE);
+        expect(store, "key", "odd");
+        expect(store, "key-0", value);
+        expect(store, "key-5", value);
+        store_close(store);
+}
+END_TEST
+
 int main(void) {
         TCase *tcase = tcase_create("store");
         Suite *suite = suite_create("store");
@@ -503,6 +556,7 @@ int main(void) {
                 0, 3);
         tcase_add_test(tcase, a_log_with_a_hole_is_refused_by_name);
         tcase_add_test(tcase, a_second_process_is_refused);
+        tcase_add_test(tcase, a_service_that_changes_little_starts_with_a_small_log);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_ENV);
