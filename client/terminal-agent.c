@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 #include <termios.h>
 
 enum { START_MS = 25000 }; /* as long as the bus gives a service */
@@ -17,6 +18,12 @@ struct TerminalAgent {
         pid_t pid;
         struct termios modes; /* without the password's: a Ctrl-C may leave those */
 };
+
+/* Whether polkit finds a session for us, and by it the agent of a desktop: then that one shall ask. Where it finds none it would
+ * overlook an agent that stands back for others (polkit 122). */
+static bool has_session(void) {
+        return sd_pid_get_session(0, NULL) >= 0 || sd_uid_get_display(getuid(), NULL) >= 0;
+}
 
 static _Noreturn void become(pid_t parent, int notify) {
         char process[32], descriptor[32];
@@ -31,9 +38,8 @@ static _Noreturn void become(pid_t parent, int notify) {
         (void) fcntl(notify, F_SETFD, 0);
         snprintf(process, sizeof(process), "%d", (int) parent);
         snprintf(descriptor, sizeof(descriptor), "%d", notify);
-        /* --fallback: where a desktop has an agent, that one asks. */
         (void) execlp("pkttyagent", "pkttyagent", "--process", process, "--notify-fd", descriptor,
-                      "--fallback", (char *) NULL);
+                      has_session() ? "--fallback" : NULL, (char *) NULL);
         _exit(EXIT_FAILURE);
 }
 

@@ -368,12 +368,34 @@ START_TEST(who_may_not_cancel_is_told_so_on_the_display)
 
         story_request(desk, STORY_V1, STORY_ID);
         job = story_reissue(desk, 0, 1);
-        terminal_run(terminal, "setpriv --reuid 65534 --regid 65534 --clear-groups icreissuectl station");
+        /* On a path where there is no pkttyagent, so that nobody can be asked. */
+        terminal_run(
+                terminal,
+                "setpriv --reuid 65534 --regid 65534 --clear-groups env PATH=${PATH%%:*} icreissuectl station");
         terminal_wait(terminal, "> Blank card");
         terminal_type(terminal, "cy");
         terminal_wait(terminal, "This needs an authorization at a prompt");
         terminal_wait(terminal, "> Blank card");
         ck_assert_str_eq(terminal_ask(terminal, "#{alternate_on}"), "1");
+        story_expect_property(desk, job, "State", "waiting-for-blank");
+        free(job);
+        terminal_close(terminal);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(a_password_is_asked_for_on_the_terminal_of_the_display)
+{
+        Desk *desk = open_issued();
+        Terminal *terminal = terminal_open(desk, 80, 24);
+        char *job;
+
+        story_request(desk, STORY_V1, STORY_ID);
+        job = story_reissue(desk, 0, 1);
+        terminal_run(terminal, "setpriv --reuid 65534 --regid 65534 --clear-groups icreissuectl station");
+        terminal_wait(terminal, "> Blank card");
+        terminal_type(terminal, "cy");
+        terminal_wait(terminal, "Password:");
         story_expect_property(desk, job, "State", "waiting-for-blank");
         free(job);
         terminal_close(terminal);
@@ -414,6 +436,7 @@ int main(void) {
                 the_terminal_is_as_it_was_whichever_way_the_display_ends,
                 a_stopped_display_leaves_the_terminal_to_the_shell_and_comes_back,
                 who_may_not_cancel_is_told_so_on_the_display,
+                a_password_is_asked_for_on_the_terminal_of_the_display,
                 without_a_terminal_it_refuses_by_name,
         };
 

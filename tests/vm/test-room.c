@@ -145,12 +145,13 @@ START_TEST(a_password_that_polkit_wants_is_asked_for_on_the_terminal)
         vm_run(vm,
                "types 'icreissuectl issue staff-v1 00430004 left --no-wait' && comes_to asks_for_password");
         vm_run(vm, "types wrong && comes_to screen_shows 'icreissuectl: '");
-        vm_run(vm, "types 'clear; icreissuectl issue staff-v1 00430004 left --no-wait && echo ended: $?' &&"
-                   " comes_to asks_for_password");
-        vm_run(vm, "types " PASSWORD " && comes_to screen_shows 'ended: 0'");
-        vm_run(vm, "until_is 30 job_runs issue && ! screen_shows " PASSWORD);
+        vm_run(vm,
+               "types 'clear; icreissuectl issue staff-v1 00430004 left --no-wait >~/job && echo ended: $?' &&"
+               " comes_to asks_for_password");
+        vm_run(vm, "types " PASSWORD " && comes_to screen_shows 'ended: 0' && ! screen_shows " PASSWORD);
         close_terminal(vm);
-        vm_run(vm, "icreissuectl job cancel $(icreissuectl jobs | awk '/issue/ { print $1; exit }')");
+        vm_run(vm,
+               "until_is 30 job_is $(cat ~clerk/job) waiting-for-blank && icreissuectl job cancel $(cat ~clerk/job)");
 }
 END_TEST
 
