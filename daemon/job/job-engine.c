@@ -258,15 +258,10 @@ int job_cancel(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         return 0; /* what is under way ends first, and then finds cancel_wanted */
 }
 
-static int job_reset(Job *job) {
-        char *uuid = uuid_new();
-
-        if (!uuid)
-                return -ENOMEM;
-
+/* An extraction that has ended is never answered again: a new one needs a new UUID. */
+static void job_reset(Job *job, char *uuid) {
         free(job->uuid);
-        job->uuid =
-                uuid; /* an extraction that has ended is never answered again: a new one needs a new UUID */
+        job->uuid = uuid;
         free(job->finished);
         job->finished = NULL;
         free(job->new_serial);
@@ -291,7 +286,6 @@ static int job_reset(Job *job) {
                 job->state = JOB_RUNNING;
 
         job_set_error(job, NULL);
-        return 0;
 }
 
 static int job_accept(Job *job, JobAnswer done, void *userdata, Failure *failure) {
@@ -313,7 +307,7 @@ static int job_go_on(Job *job, JobAnswer done, void *userdata, Failure *failure)
 }
 
 int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
-        _cleanup_failure_ Failure none = {};
+        _cleanup_free_ char *uuid = NULL;
 
         if (job->kind == JOB_EXTRACTION)
                 return job_accept(job, done, userdata, failure);
@@ -336,16 +330,18 @@ int job_retry(Job *job, JobAnswer done, void *userdata, Failure *failure) {
         if (engine_check_limit(job->engine, failure) < 0)
                 return failure_errno(failure->kind);
 
-        if (job_reset(job) < 0)
+        uuid = uuid_new();
+        if (!uuid || job_add_waiter(job, done, userdata) < 0)
                 return failure_no_memory(failure);
 
+        job_reset(job, TAKE_PTR(uuid));
+        job->begun_anew = true;
         if (job->kind == JOB_BATCH)
                 batch_retry(job);
         if (job->parent)
                 batch_child_retried(job);
 
         job_journal(job, job->kind == JOB_BATCH ? batch_run : job_begun);
-        done(job, &none, userdata);
         return 0;
 }
 

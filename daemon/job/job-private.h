@@ -185,7 +185,8 @@ struct Job {
         bool inhibiting;     /* logind's answer is awaited */
         bool inhibited;      /* it has granted: the machine stays awake */
         bool cancel_wanted;
-        JobWaiter *waiters;     /* who asked to cancel, or to pause */
+        JobWaiter *waiters;     /* who asked to cancel, to pause, or to retry */
+        bool begun_anew;        /* by job_retry(): its caller hears of it when it is stored */
         sd_event_source *timer; /* open: the centre is asked again; finished: the object leaves the bus */
         unsigned centre_tries;
 };

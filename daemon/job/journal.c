@@ -97,8 +97,10 @@ static void on_journal_written(const Failure *failure, void *userdata) {
 
         job->shown = job->state;
         job_notify(job);
-        if (job->kind == JOB_BATCH && !job->cancel_wanted)
-                job_answer_waiters(job); /* paused or resumed */
+        if ((job->kind == JOB_BATCH || job->begun_anew) && !job->cancel_wanted)
+                job_answer_waiters(job); /* paused, resumed, or retried */
+
+        job->begun_anew = false;
 
         journal_then(job, journal->then);
         engine_check_parked(engine);

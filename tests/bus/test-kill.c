@@ -249,6 +249,29 @@ START_TEST(a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoi
 }
 END_TEST
 
+START_TEST(killed_when_retry_is_answered_the_job_is_begun_anew)
+{
+        Desk *desk = story_open(2);
+        char *job, *state;
+
+        story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
+        job = story_reissue(desk, 0, 1); /* nobody has requested it */
+        story_expect_state(desk, job, "done|failed|cancelled", "failed");
+        story_request(desk, STORY_V1, STORY_ID);
+        desk_call_on(desk, desk_bus(desk), job, DESK_JOB, NULL, "Retry", "");
+        state = desk_property(desk, job, DESK_JOB, "State");
+        ck_assert_str_ne(state, "failed");
+        desk_kill_daemon(desk);
+        restart(desk);
+        story_wait_state(desk, job, "waiting-for-blank");
+        desk_insert(desk, 1, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
+        expect_reissued(desk, job);
+        free(state);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(sigterm_parks_the_card_and_the_next_start_finishes_it)
 {
         Desk *desk = open_with_request();
@@ -281,6 +304,7 @@ int main(void) {
                 killed_after_any_apdu_of_a_reissue_the_card_is_finished,
                 when_pcscd_is_killed_at_any_apdu_of_a_reissue_the_job_goes_on_with_the_next_one,
                 a_half_written_card_waits_for_the_key_that_is_missing_and_is_not_spoiled,
+                killed_when_retry_is_answered_the_job_is_begun_anew,
                 sigterm_parks_the_card_and_the_next_start_finishes_it,
         };
 
