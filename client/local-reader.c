@@ -112,8 +112,9 @@ static int connect_card(LocalReader *reader, Failure *failure) {
         if (card_gate_new(&reader->gate) < 0)
                 return failure_no_memory(failure);
 
-        r = card_session_open(&(CardSessionRequest){ .gate = reader->gate, .reader = reader->name },
-                              &reader->session, failure);
+        r = card_session_open(
+                &(CardSessionRequest){ .gate = reader->gate, .reader = reader->name, .name = reader->name },
+                &reader->session, failure);
         if (r < 0)
                 return r;
 
