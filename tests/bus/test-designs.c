@@ -2,6 +2,7 @@
 /* The design of a new card, through the whole daemon: it is listed and previewed, refused at once where it does not fit,
  * and drawn from the record before a blank is used. */
 #include "tests/bus/command.h"
+#include "tests/bus/line.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -139,6 +140,24 @@ START_TEST(a_photo_that_the_record_lacks_is_told_before_the_blank_is_used)
 }
 END_TEST
 
+START_TEST(at_a_branch_the_photo_has_come_over_the_line)
+{
+        Pair *pair = pair_open(1, NULL, NULL);
+        char *job;
+
+        put_photo(pair->centre, design_photo);
+        pair_wait_line(pair, "up");
+        desk_insert(pair->branch, 0, story_blank(pair->branch, STORY_V2, DESK_T1, STORY_SERIAL));
+        story_wait_reader(pair->branch, 0, "blank");
+        job = start_issue(pair->branch, STORY_V2, "company");
+        story_wait_done(pair->branch, job);
+        story_expect_property(pair->branch, job, "Design", "company");
+        story_expect_record(pair->centre, STORY_V2, STORY_ID, "issued", 1);
+        free(job);
+        pair_close(pair);
+}
+END_TEST
+
 START_TEST(the_configuration_names_a_design_for_each_type)
 {
         Desk *desk = story_open_closed(1);
@@ -247,6 +266,7 @@ int main(void) {
                 a_preview_shows_a_record_only_to_whom_it_may_be_shown,
                 a_design_that_does_not_fit_is_refused_at_once,
                 a_photo_that_the_record_lacks_is_told_before_the_blank_is_used,
+                at_a_branch_the_photo_has_come_over_the_line,
                 the_configuration_names_a_design_for_each_type,
                 icreissuectl_lists_shows_and_writes_a_preview,
         };
