@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "tests/bus/command.h"
+#include "tests/unit/card-fixture.h"
 
 #define OLD_SERIAL "A1A1A1A1A1A1A1A1"
 #define NEW_SERIAL "B2B2B2B2B2B2B2B2"
@@ -120,6 +121,25 @@ START_TEST(a_record_that_lacks_what_the_new_type_needs_is_refused_with_the_field
 }
 END_TEST
 
+START_TEST(R10_a_classic_badge_is_reissued_as_a_desfire_one)
+{
+        const char *const old = "mifare-classic", *const new = "desfire";
+        Desk *desk = story_open(2);
+        char *job;
+
+        story_issue(desk, 0, old, DESK_T1, fixture_id(old), NULL);
+        desk_insert(desk, 1, story_blank(desk, new, DESK_T1, NULL));
+        story_wait_reader(desk, 1, "blank");
+        job = reissue_as(desk, 0, new);
+        story_wait_done(desk, job);
+        story_expect_card(desk, 0, old, fixture_id(old));
+        story_expect_card(desk, 1, new, fixture_id(old));
+        story_expect_record(desk, new, fixture_id(old), "issued", 2);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(icreissuectl_chooses_the_new_cards_type)
 {
         Desk *desk = open_upgrade();
@@ -144,6 +164,7 @@ int main(void) {
                 R10_a_badge_is_reissued_as_one_of_another_type_and_its_record_moves_there,
                 R10_it_survives_a_kill_before_the_blank_is_written,
                 a_record_that_lacks_what_the_new_type_needs_is_refused_with_the_field_and_no_blank_is_touched,
+                R10_a_classic_badge_is_reissued_as_a_desfire_one,
                 icreissuectl_chooses_the_new_cards_type,
         };
 
