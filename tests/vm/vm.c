@@ -252,8 +252,12 @@ void vm_fail(Vm *vm, const char *format, ...) {
         va_end(arguments);
         if (!failing) {
                 failing = true;
+                printf("---- failed: %s\n", why);
+                vm_path(vm, "qemu.log", path);
+                print_tail(path);
                 vm_path(vm, "console.log", path);
                 print_tail(path);
+                fflush(stdout);
                 if (vm->agent.socket >= 0 &&
                     finish(vm,
                            start(vm, 60,
