@@ -40,7 +40,7 @@ const char *profile_field_name(const Profile *profile, size_t n) {
         return profile->fields[n].name;
 }
 
-static bool name_is_valid(const char *name) {
+bool field_name_is_valid(const char *name) {
         if (strlen(name) > 64 || *name < 'a' || *name > 'z')
                 return false;
 
@@ -217,7 +217,7 @@ static int parse_field(YamlNode key, YamlNode node, Field *field, Failure *failu
         field->name = strdup(yaml_text(key));
         if (!field->name)
                 return failure_no_memory(failure);
-        if (!name_is_valid(field->name))
+        if (!field_name_is_valid(field->name))
                 return yaml_complain(key, failure, "expected a field name of small letters, digits and '-'");
 
         r = yaml_check_keys(node, field_keys, "what the field holds", failure);

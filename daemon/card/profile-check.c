@@ -231,6 +231,8 @@ static int check(const ProfilePlaces *places, const char *path, ProfileReport *r
         if (r >= 0 && profile)
                 r = failure_note(failure, check_leads(places, path, &report->remarks, failure));
         if (r >= 0 && profile)
+                r = failure_note(failure, profile_check_carried(profile, places, failure));
+        if (r >= 0 && profile)
                 r = profile_remark_clear(profile, &remark);
         if (r < 0)
                 return r;

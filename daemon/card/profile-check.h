@@ -53,6 +53,10 @@ int profile_places_profile(const ProfilePlaces *places, Profile **ret, Failure *
  * list, where it is noted. -ENOMEM. */
 int profile_remark_clear(const Profile *profile, Failure *remarks);
 
+/* check-carry.c: notes what `carry:` takes from card types that are not there, from fields that they do not have, or out of a
+ * secret into a field that is none. -ENOMEM. */
+int profile_check_carried(const Profile *profile, const ProfilePlaces *places, Failure *failure);
+
 /* What it does to a card, in plain words: profile-explain.c. */
 void profile_explain(const Profile *profile, FILE *out);
 

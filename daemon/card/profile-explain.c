@@ -205,6 +205,9 @@ void profile_explain(const Profile *profile, FILE *out) {
                         "Written and ended over contacts alone; in a contactless reader it is only read.\n");
 
         print_fields(profile, out);
+        for (size_t i = 0; i < profile->carried_count; i++)
+                fprintf(out, "  %s: from a record of card type %s, its %s\n", profile->carried[i].field->name,
+                        profile->carried[i].type, profile->carried[i].source);
         print_steps("The chip's serial is read", &profile->serial, false, out);
         print_steps("The ID is read", &profile->identify, false, out);
         print_steps("A card is blank if all of this holds", &profile->blank, false, out);

@@ -54,10 +54,13 @@ void profile_note_needs(Profile *profile) {
         }
 }
 
-bool profile_field_is_needed(const Profile *profile, const char *name) {
-        const Field *field = profile_field(profile, name);
+bool profile_field_is_needed(const Profile *profile, const char *type, const char *name) {
+        for (size_t i = 0; i < profile->field_count; i++)
+                if (profile->fields[i].needed &&
+                    streq(profile_carried_from(profile, type, profile->fields[i].name), name))
+                        return true;
 
-        return field && field->needed;
+        return false;
 }
 
 bool profile_field_discards(const Profile *profile, const char *name) {

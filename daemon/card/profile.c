@@ -6,9 +6,9 @@
 
 #include "base/mistakes.h"
 
-static const char *const profile_keys[] = { "description", "extends",  "transport", "fields",
-                                            "unwritten",   "identify", "serial",    "blank",
-                                            "issue",       "verify",   "discard",   NULL };
+static const char *const profile_keys[] = { "description", "extends",  "transport", "fields", "unwritten",
+                                            "carry",       "identify", "serial",    "blank",  "issue",
+                                            "verify",      "discard",  NULL };
 
 Profile *profile_free(Profile *profile) {
         if (!profile)
@@ -37,6 +37,7 @@ Profile *profile_free(Profile *profile) {
 
         free(profile->fields);
         free(profile->stages);
+        carry_done(profile);
         free(profile->unwritten);
         free(profile->name);
         free(profile->description);
@@ -333,6 +334,8 @@ static int parse_sections(Profile *profile, Failure *failure) {
         r = failure_note(failure, fields_parse(section(profile, "fields"), profile, failure));
         if (r >= 0)
                 r = failure_note(failure, parse_unwritten(section(profile, "unwritten"), profile, failure));
+        if (r >= 0)
+                r = failure_note(failure, carry_parse(section(profile, "carry"), profile, failure));
         for (size_t i = 0; r >= 0 && i < ELEMENTS(lists); i++)
                 r = failure_note(failure,
                                  steps_parse(section(profile, lists[i].name),

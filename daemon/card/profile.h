@@ -40,6 +40,14 @@ typedef struct Field {
         bool mentioned;     /* by a step that has a mistake, and was left out */
 } Field;
 
+/* What a record of another card type calls otherwise: that type's `source` becomes this profile's field. */
+typedef struct Carried {
+        char *type;
+        const Field *field;
+        char *source;
+        Place place;
+} Carried;
+
 /* What `to:` keeps, and in which lists it may stand. */
 typedef enum Keep {
         KEEP_NOTHING,
@@ -126,6 +134,8 @@ struct Profile {
         const Field *id;
         const Field **unwritten;
         size_t unwritten_count;
+        Carried *carried;
+        size_t carried_count;
         Kept kept[PROFILE_KEPT_MAX];
         size_t kept_count;
         StepList identify, serial, blank, verify, discard;
@@ -156,7 +166,12 @@ bool profile_is_contactless(const Profile *profile);
 /* profile-needs.c: marks the fields that are needed; once, when everything is parsed. */
 void profile_note_needs(Profile *profile);
 
+/* carry.c: the section `carry:`, once the fields are known. */
+int carry_parse(YamlNode node, Profile *profile, Failure *failure);
+void carry_done(Profile *profile);
+
 /* field.c */
+bool field_name_is_valid(const char *name);
 int fields_parse(YamlNode node, Profile *profile, Failure *failure);
 void field_done(Field *field);
 const Field *profile_field(const Profile *profile, const char *name);

@@ -69,9 +69,10 @@ int issuance_file_withdraw(IssuanceFile *file, const char *type, const char *id,
  * count. The same job UUID asking again while it holds the record gets the same answer. NOT_REQUESTED where the flag
  * says "issued"; RECORD_IN_USE where another job has it; JOB_FINISHED where this UUID's extraction has ended before
  * (history names it). With `request` a record whose flag says "issued" is first requested, in the same commit.
- * card_type, unless it is NULL or the record's own: when it is confirmed the record moves to that type, with those of its
- * fields that are named in `fields` (an array, borrowed); until then that type and ID lead to this record. INVALID_ARGS where
- * another record stands there. */
+ * card_type, unless it is NULL or the record's own: when it is confirmed the record moves to that type, with the fields of
+ * `fields` (an object, borrowed: "NAME": {"TYPE": what records of that type call it, where that is another name}) and the ID
+ * that it gives for "id"; until then that type and ID lead to this record. INVALID_ARGS where another record stands there,
+ * where it has no such ID, or where a secret would become public. */
 int issuance_file_extract(IssuanceFile *file, const char *type, const char *id, const char *job_uuid,
                           bool request, const char *reason, const char *card_type, const json_t *fields,
                           const Actor *actor, RecordDone done, void *userdata);

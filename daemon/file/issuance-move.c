@@ -5,6 +5,11 @@
 
 enum { HOPS_MAX = 16 }; /* a record that has moved that often has moved in a circle */
 
+/* Where a record stands. */
+typedef struct Key {
+        const char *type, *id;
+} Key;
+
 void issuance_move_done(IssuanceMove *move) {
         record_free(move->before);
         record_free(move->after);
@@ -24,7 +29,7 @@ int issuance_fetch_moved(IssuanceFile *file, const char *key, Record **ret, Fail
 
         for (unsigned hops = 0; r >= 0 && hops < HOPS_MAX; hops++) {
                 const Record *from = record ? record : first;
-                _cleanup_string_erase_ char *next = record_key(from->moved, from->id);
+                _cleanup_string_erase_ char *next = record_key(from->moved, record_moved_id(from));
                 Record *found = NULL;
 
                 if (!next)
@@ -46,31 +51,32 @@ int issuance_fetch_moved(IssuanceFile *file, const char *key, Record **ret, Fail
         return -ENOENT;
 }
 
-static int pointer_new(const char *type, const char *id, uint32_t count, const char *moved, Record **ret,
-                       Failure *failure) {
+/* At `at` a pointer to `to`, which is of the record's count. */
+static int pointer_new(Key at, uint32_t count, Key to, Record **ret, Failure *failure) {
         _cleanup_(record_freep) Record *pointer = new0(Record, 1);
 
         if (!pointer)
                 return failure_no_memory(failure);
 
-        pointer->type = strdup(type);
-        pointer->id = strdup(id);
-        pointer->moved = strdup(moved);
+        pointer->type = strdup(at.type);
+        pointer->id = strdup(at.id);
+        pointer->moved = strdup(to.type);
+        pointer->moved_id = streq(at.id, to.id) ? NULL : strdup(to.id);
         pointer->issued = true; /* nothing is to be issued from it */
         pointer->count = count;
         pointer->fields = json_object();
         pointer->history = json_array();
-        if (!pointer->type || !pointer->id || !pointer->moved || !pointer->fields || !pointer->history)
+        if (!pointer->type || !pointer->id || !pointer->moved || !pointer->fields || !pointer->history ||
+            (!streq(at.id, to.id) && !pointer->moved_id))
                 return failure_no_memory(failure);
 
         *ret = TAKE_PTR(pointer);
         return 0;
 }
 
-/* What stands under the record's ID and another type. NULL for nothing. */
-static int fetch_other(IssuanceFile *file, const Record *record, const char *type, Record **ret,
-                       Failure *failure) {
-        _cleanup_string_erase_ char *key = record_key(type, record->id);
+/* NULL for nothing. */
+static int fetch_other(IssuanceFile *file, Key at, Record **ret, Failure *failure) {
+        _cleanup_string_erase_ char *key = record_key(at.type, at.id);
         int r;
 
         if (!key)
@@ -80,32 +86,126 @@ static int fetch_other(IssuanceFile *file, const Record *record, const char *typ
         return r == -ENOENT ? 0 : r;
 }
 
+static Key key_of(const Record *record) {
+        return (Key){ record->type, record->id };
+}
+
+/* What the other type's field `name` is called here: `wanted` is {"TYPE": "NAME THERE", ...}. */
+static const char *source_of(const Record *record, const char *name, const json_t *wanted) {
+        const char *source = json_string_value(json_object_get(wanted, record->type));
+
+        return source ? source : name;
+}
+
+/* What is secret stays secret, under whichever name. */
+static int check_secret(const IssuanceFile *file, const Record *record, const char *card_type,
+                        const char *name, const char *source, Failure *failure) {
+        if (!json_object_get(record->fields, source) || streq(name, "id") ||
+            !issuance_fields_is_secret(file->on_store.fields, record->type, source) ||
+            issuance_fields_is_secret(file->on_store.fields, card_type, name))
+                return 0;
+
+        return failure_set(
+                failure, FAILURE_INVALID_ARGS,
+                "The field \"%s\" is secret with card type %s, and \"%s\" of card type %s is not; mend the "
+                "profiles.",
+                source, record->type, name, card_type);
+}
+
+/* The names that are carried from the record, "NAME" or "NAME=NAME HERE", as the extraction remembers them. */
+static int resolve_fields(const IssuanceFile *file, const Record *record, const char *card_type,
+                          const json_t *fields, json_t *ret, Failure *failure) {
+        const json_t *wanted;
+        const char *name;
+
+        json_object_foreach((json_t *) fields, name, wanted) {
+                const char *source = source_of(record, name, wanted);
+                int r = check_secret(file, record, card_type, name, source, failure);
+
+                if (r < 0)
+                        return r;
+                if (json_array_append_new(ret, streq(source, name) ? json_string(name)
+                                                                   : json_sprintf("%s=%s", name, source)) < 0)
+                        return failure_no_memory(failure);
+        }
+
+        return 0;
+}
+
+/* The record's ID as one of the other type. */
+static int resolve_id(const Record *record, const char *card_type, const json_t *fields, Key *ret,
+                      Failure *failure) {
+        const char *source = source_of(record, "id", json_object_get(fields, "id"));
+        const char *id =
+                streq(source, "id") ? record->id : json_string_value(json_object_get(record->fields, source));
+
+        if (!id)
+                return failure_set(
+                        failure, FAILURE_INVALID_ARGS,
+                        "The record's field \"%s\" is missing, which a card of type %s has as its ID.",
+                        source, card_type);
+
+        *ret = (Key){ card_type, id };
+        return record_check_key(card_type, id, failure);
+}
+
+static int note_move(const IssuanceFile *file, Record *record, Key to, const json_t *fields,
+                     Failure *failure) {
+        json_t *names = json_array();
+        int r;
+
+        if (!names || json_object_set(record->extraction, "fields", names) < 0 ||
+            json_object_set_new(record->extraction, "card-type", json_string(to.type)) < 0 ||
+            (!streq(to.id, record->id) &&
+             json_object_set_new(record->extraction, "card-id", json_string(to.id)) < 0))
+                r = failure_no_memory(failure);
+        else
+                r = resolve_fields(file, record, to.type, fields, names, failure);
+
+        json_decref(names);
+        return r;
+}
+
 int issuance_move_reserve(IssuanceFile *file, Record *record, const char *card_type, const json_t *fields,
                           IssuanceMove *ret, Failure *failure) {
         _cleanup_(record_freep) Record *there = NULL;
+        Key to;
         int r;
 
         if (!card_type || streq(card_type, record->type))
                 return 0;
 
-        r = record_check_key(card_type, record->id, failure);
+        r = resolve_id(record, card_type, fields, &to, failure);
         if (r >= 0)
-                r = fetch_other(file, record, card_type, &there, failure);
+                r = fetch_other(file, to, &there, failure);
         if (r < 0)
                 return r;
-        if (there && !streq_null(there->moved, record->type))
+        if (there && !(streq_null(there->moved, record->type) && streq(record_moved_id(there), record->id)))
                 return failure_set(
                         failure, FAILURE_INVALID_ARGS,
                         "There is another record with this ID for card type %s. Remove it first, or "
                         "reissue from that one.",
                         card_type);
 
-        if (json_object_set_new(record->extraction, "card-type", json_string(card_type)) < 0 ||
-            (fields && json_object_set_new(record->extraction, "fields", json_deep_copy(fields)) < 0))
-                return failure_no_memory(failure);
+        r = note_move(file, record, to, fields, failure);
+        return r < 0 || there ? r : pointer_new(to, record->count, key_of(record), &ret->after, failure);
+}
 
-        return there ? 0
-                     : pointer_new(card_type, record->id, record->count, record->type, &ret->after, failure);
+/* Whoever reserved it before there was "NAME=NAME HERE" has names alone. */
+static int carry_field(const Record *record, const char *text, json_t *carried) {
+        const char *equals = strchr(text, '='), *source = equals ? equals + 1 : text;
+        _cleanup_free_ char *name = equals ? strndup(text, (size_t) (equals - text)) : strdup(text);
+        json_t *value = streq(source, "id") ? json_string(record->id)
+                                            : json_incref(json_object_get(record->fields, source));
+        int r = 0;
+
+        if (!name || (!value && streq(source, "id")))
+                r = -ENOMEM;
+        else if (value && !streq(name, "id"))
+                r = json_object_set(carried, name, value) < 0 ? -ENOMEM : 0;
+
+        json_decref(value);
+        return r;
 }
 
 /* The fields that the other type has too. */
@@ -117,11 +217,7 @@ static int carry_fields(Record *record, const json_t *names) {
                 return -ENOMEM;
 
         json_array_foreach(names, i, name) {
-                json_t *value = json_string_value(name)
-                                        ? json_object_get(record->fields, json_string_value(name))
-                                        : NULL;
-
-                if (value && json_object_set(carried, json_string_value(name), value) < 0) {
+                if (json_string_value(name) && carry_field(record, json_string_value(name), carried) < 0) {
                         json_decref(carried);
                         return -ENOMEM;
                 }
@@ -132,41 +228,42 @@ static int carry_fields(Record *record, const json_t *names) {
         return 0;
 }
 
-static int move_to(Record *record, const char *card_type, const json_t *names, IssuanceMove *move,
-                   Failure *failure) {
-        char *type = strdup(card_type);
+static int move_to(Record *record, Key to, const json_t *names, IssuanceMove *move, Failure *failure) {
+        char *type = strdup(to.type), *id = strdup(to.id);
         int r;
 
-        if (!type)
-                return failure_no_memory(failure);
-
-        r = pointer_new(record->type, record->id, record->count, card_type, &move->pointer, failure);
+        r = type && id ? pointer_new(key_of(record), record->count, to, &move->pointer, failure)
+                       : failure_no_memory(failure);
         if (r >= 0 && names && carry_fields(record, names) < 0)
                 r = failure_no_memory(failure);
         if (r < 0) {
                 free(type);
+                string_erase(id);
                 return r;
         }
 
         free(record->type);
+        string_erase(record->id);
         record->type = type;
+        record->id = id;
         return 0;
 }
 
 int issuance_move_end(IssuanceFile *file, Record *record, bool confirmed, bool card_written,
                       IssuanceMove *ret, Failure *failure) {
         const char *card_type = json_string_value(json_object_get(record->extraction, "card-type"));
+        const char *card_id = json_string_value(json_object_get(record->extraction, "card-id"));
+        const Key to = { card_type, card_id ? card_id : record->id };
         int r;
 
         if (!card_type || (!confirmed && card_written))
                 return 0;
 
-        r = fetch_other(file, record, card_type, &ret->before, failure);
+        r = fetch_other(file, to, &ret->before, failure);
         if (r < 0)
                 return r;
         if (confirmed)
-                return move_to(record, card_type, json_object_get(record->extraction, "fields"), ret,
-                               failure);
+                return move_to(record, to, json_object_get(record->extraction, "fields"), ret, failure);
 
         /* An earlier card of that type may be about. */
         if (ret->before && ret->before->count < record->count) {

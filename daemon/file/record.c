@@ -31,7 +31,7 @@ static const Member record_members[] = {
         { "id", MEMBER_STRING, true },      { "flag", MEMBER_STRING, false },
         { "count", MEMBER_NUMBER, false },  { "fields", MEMBER_OBJECT, false },
         { "history", MEMBER_ARRAY, false }, { "extraction", MEMBER_OBJECT, false },
-        { "moved", MEMBER_STRING, false },
+        { "moved", MEMBER_STRING, false },  { "moved-id", MEMBER_STRING, false },
 };
 
 static const Member history_members[] = {
@@ -43,8 +43,9 @@ static const Member history_members[] = {
 
 static const Member extraction_members[] = {
         { "job", MEMBER_STRING, true },        { "at", MEMBER_TIME, true },
-        { "card-type", MEMBER_STRING, false }, { "station", MEMBER_STRING, false },
-        { "by", MEMBER_NUMBER, false },        { "fields", MEMBER_ARRAY, false },
+        { "card-type", MEMBER_STRING, false }, { "card-id", MEMBER_STRING, false },
+        { "station", MEMBER_STRING, false },   { "by", MEMBER_NUMBER, false },
+        { "fields", MEMBER_ARRAY, false },
 };
 
 void record_free(Record *record) {
@@ -57,6 +58,7 @@ void record_free(Record *record) {
         json_decref(record->history);
         json_decref(record->extraction);
         free(record->moved);
+        string_erase(record->moved_id);
         free(record);
 }
 
@@ -222,6 +224,19 @@ int record_check_key(const char *type, const char *id, Failure *failure) {
         return 0;
 }
 
+static int check_moved(const json_t *object, Failure *failure) {
+        const char *type = json_string_value(json_object_get(object, "moved"));
+        const char *id = json_string_value(json_object_get(object, "moved-id"));
+
+        if (!type && id)
+                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                   "A record with \"moved-id\" must have \"moved\".");
+
+        return type ? record_check_key(type, id ? id : json_string_value(json_object_get(object, "id")),
+                                       failure)
+                    : 0;
+}
+
 static int record_check(const json_t *object, Failure *failure) {
         const json_t *version, *extraction;
         const char *flag;
@@ -242,9 +257,8 @@ static int record_check(const json_t *object, Failure *failure) {
 
         r = record_check_key(json_string_value(json_object_get(object, "type")),
                              json_string_value(json_object_get(object, "id")), failure);
-        if (r >= 0 && json_object_get(object, "moved"))
-                r = record_check_key(json_string_value(json_object_get(object, "moved")),
-                                     json_string_value(json_object_get(object, "id")), failure);
+        if (r >= 0)
+                r = check_moved(object, failure);
         if (r < 0)
                 return r;
 
@@ -260,6 +274,13 @@ static int record_check(const json_t *object, Failure *failure) {
         return !extraction ? 0
                            : members_check(extraction_members, ELEMENTS(extraction_members), extraction,
                                            "A record's extraction", failure);
+}
+
+static int take_text(const json_t *object, const char *name, char **ret) {
+        const char *text = json_string_value(json_object_get(object, name));
+
+        *ret = text ? strdup(text) : NULL;
+        return text && !*ret ? -ENOMEM : 0;
 }
 
 /* Takes over the parts of an object that has no other owner. */
@@ -282,8 +303,8 @@ static int record_take(json_t *object, Record **ret, Failure *failure) {
         record->fields = json_incref(json_object_get(object, "fields")) ?: json_object();
         record->history = json_incref(json_object_get(object, "history")) ?: json_array();
         record->extraction = json_incref(json_object_get(object, "extraction"));
-        if (json_object_get(object, "moved") &&
-            !(record->moved = strdup(json_string_value(json_object_get(object, "moved")))))
+        if (take_text(object, "moved", &record->moved) < 0 ||
+            take_text(object, "moved-id", &record->moved_id) < 0)
                 return failure_no_memory(failure);
         if (!record->type || !record->id || !record->fields || !record->history)
                 return failure_no_memory(failure);
@@ -383,10 +404,11 @@ int record_parse(Span text, Record **ret, Failure *failure) {
 json_t *record_to_json(const Record *record) {
         json_t *object;
 
-        object = json_pack("{s:i, s:s, s:s, s:s, s:I, s:O, s:O, s:O*, s:s*}", "v", 1, "type", record->type,
-                           "id", record->id, "flag", record->issued ? "issued" : "unissued", "count",
-                           (json_int_t) record->count, "fields", record->fields, "history", record->history,
-                           "extraction", record->extraction, "moved", record->moved);
+        object = json_pack("{s:i, s:s, s:s, s:s, s:I, s:O, s:O, s:O*, s:s*, s:s*}", "v", 1, "type",
+                           record->type, "id", record->id, "flag", record->issued ? "issued" : "unissued",
+                           "count", (json_int_t) record->count, "fields", record->fields, "history",
+                           record->history, "extraction", record->extraction, "moved", record->moved,
+                           "moved-id", record->moved_id);
         return object;
 }
 
@@ -410,6 +432,13 @@ static int append_numbers(Bytes *ret, const Record *record) {
         return r < 0 ? r : append_text(ret, ",");
 }
 
+/* Nothing where there is no text. */
+static int append_member(Bytes *ret, const char *name, const char *text) {
+        int r = text ? append_text(ret, name) : 0;
+
+        return r < 0 || !text ? r : json_text_append_string(ret, span_of_string(text));
+}
+
 int record_append_text(Bytes *ret, const Record *record, JsonTextWanted wanted, void *userdata, Span sealed) {
         int r;
 
@@ -429,10 +458,10 @@ int record_append_text(Bytes *ret, const Record *record, JsonTextWanted wanted, 
                 r = append_text(ret, ",\"id\":");
         if (r >= 0)
                 r = json_text_append_string(ret, span_of_string(record->id));
-        if (r >= 0 && record->moved)
-                r = append_text(ret, ",\"moved\":");
-        if (r >= 0 && record->moved)
-                r = json_text_append_string(ret, span_of_string(record->moved));
+        if (r >= 0)
+                r = append_member(ret, ",\"moved\":", record->moved);
+        if (r >= 0)
+                r = append_member(ret, ",\"moved-id\":", record->moved_id);
         if (r >= 0 && sealed.size > 0)
                 r = append_text(ret, ",\"sealed\":");
         if (r >= 0)
@@ -469,11 +498,16 @@ Record *record_copy(const Record *record) {
         copy->history = json_deep_copy(record->history);
         copy->extraction = record->extraction ? json_deep_copy(record->extraction) : NULL;
         copy->moved = record->moved ? strdup(record->moved) : NULL;
+        copy->moved_id = record->moved_id ? strdup(record->moved_id) : NULL;
         if (!copy->type || !copy->id || !copy->fields || !copy->history || (record->moved && !copy->moved) ||
-            (record->extraction && !copy->extraction))
+            (record->moved_id && !copy->moved_id) || (record->extraction && !copy->extraction))
                 return NULL;
 
         return TAKE_PTR(copy);
+}
+
+const char *record_moved_id(const Record *record) {
+        return record->moved_id ? record->moved_id : record->id;
 }
 
 void record_now(char ret[static RECORD_TIME_SIZE]) {

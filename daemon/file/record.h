@@ -23,10 +23,11 @@ typedef struct Record {
         uint32_t count;  /* issuance count: how many cards have been issued to it */
         json_t *fields;  /* object: name -> string or array of strings; owned */
         json_t *history; /* array of {"at","event","count","station","job","serial","by","reason"}; owned */
-        /* who has reserved it: {"job","card-type","fields","at","station","by"}; NULL when nobody has; owned. card-type: as a
-         * card of another type, whose fields these are */
+        /* who has reserved it: {"job","card-type","card-id","fields","at","station","by"}; NULL when nobody has; owned. card-type:
+         * as a card of another type, with that ID where it is another, whose fields these are ("NAME", or "NAME=WHAT IT IS HERE") */
         json_t *extraction;
-        char *moved; /* what was here stands under this card type now, with the same ID; NULL for a record */
+        char *moved;    /* what was here stands under this card type now; NULL for a record */
+        char *moved_id; /* and under this ID; NULL: the same */
 } Record;
 
 void record_free(Record *record);
@@ -64,6 +65,9 @@ Record *record_copy(const Record *record);
 /* Appends {"at": now, "event": event, "count": count} and what of `details` (a JSON object or NULL; borrowed) is there.
  * Returns 0 or -ENOMEM. */
 int record_add_history(Record *record, const char *event, const json_t *details);
+
+/* Where a pointer's record stands: its ID there. Borrowed. */
+const char *record_moved_id(const Record *record);
 
 /* Now, as every time here is written: "2026-11-24T09:00:00Z" (UTC, ISO 8601). */
 enum { RECORD_TIME_SIZE = sizeof("2026-11-24T09:00:00Z") };

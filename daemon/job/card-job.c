@@ -378,7 +378,7 @@ static void card_job_start_issue(Job *job) {
         _cleanup_bytes_ Bytes serial = {};
         CardIssueRequest request = {
                 .type = job_made_type(job),
-                .id = job->id,
+                .id = job_made_id(job),
                 .fields = job->fields,
                 .resume = job->resuming,
                 .from = job->half.position,

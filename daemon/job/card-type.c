@@ -6,6 +6,10 @@ const char *job_made_type(const Job *job) {
         return job->card_type ? job->card_type : job->type;
 }
 
+const char *job_made_id(const Job *job) {
+        return job->card_id ? job->card_id : job->id;
+}
+
 int card_type_choose(Job *job, const char *card_type, Failure *failure) {
         if (!card_type || !*card_type)
                 return 0;
@@ -29,32 +33,62 @@ int card_type_check_same(const Job *job, const char *card_type, Failure *failure
 json_t *card_type_fields(const Job *job) {
         const Profile *profile =
                 job->card_type ? catalogue_profile(job->engine->parts.catalogue, job->card_type) : NULL;
-        json_t *names = json_array();
 
-        for (size_t i = 0; profile && i < profile_field_count(profile); i++)
-                if (json_array_append_new(names, json_string(profile_field_name(profile, i))) < 0) {
-                        json_decref(names);
-                        return NULL;
-                }
-
-        return names;
+        return profile ? profile_carried(profile) : json_object();
 }
 
-/* Those that the profile has too, by their names; the ID is none of them. */
-static json_t *carry(const Profile *profile, const json_t *fields) {
+/* What the record has for that field of the profile; the caller owns it. NULL for nothing. */
+static json_t *carried_value(const Profile *profile, const Record *record, const char *name) {
+        const char *source = profile_carried_from(profile, record->type, name);
+
+        return streq(source, "id") ? json_string(record->id)
+                                   : json_deep_copy(json_object_get(record->fields, source));
+}
+
+/* Those that the profile has too, by their names or as its `carry:` says; the ID is none of them. */
+static json_t *carry(const Profile *profile, const Record *record) {
         json_t *carried = json_object();
 
         for (size_t i = 0; i < profile_field_count(profile); i++) {
                 const char *name = profile_field_name(profile, i);
-                json_t *value = json_object_get(fields, name);
+                json_t *value = streq(name, "id") ? NULL : carried_value(profile, record, name);
 
-                if (value && json_object_set_new(carried, name, json_deep_copy(value)) < 0) {
+                if (value && json_object_set_new(carried, name, value) < 0) {
                         json_decref(carried);
                         return NULL;
                 }
         }
 
         return carried;
+}
+
+/* The new card's ID, where it is another than the old one's. */
+static int take_id(Job *job, const Profile *profile, const Record *record, Failure *failure) {
+        const char *source = profile_carried_from(profile, record->type, "id"), *id = record->id;
+        int r = 0;
+
+        if (!streq(record->type, job_made_type(job)) && !streq(source, "id"))
+                id = json_string_value(json_object_get(record->fields, source));
+        if (!id)
+                return failure_set(
+                        failure, FAILURE_INVALID_ARGS,
+                        "The record's field \"%s\" is missing, which a card of type %s has as its ID.",
+                        source, job_made_type(job));
+
+        if (!streq(id, job_made_id(job)))
+                r = replace_string(&job->card_id, id);
+
+        return r < 0 ? failure_no_memory(failure) : 0;
+}
+
+static int check_taken(const Job *job, const Profile *profile, const Record *record, const json_t *fields,
+                       Failure *failure) {
+        int r = profile_check_extracted(profile, job_made_id(job), fields, failure);
+
+        if (r < 0 && !streq(record->type, job_made_type(job)))
+                failure_prefix(failure, "The record cannot become a card of type %s", job_made_type(job));
+
+        return r;
 }
 
 int card_type_take_fields(Job *job, const Record *record, json_t **ret, Failure *failure) {
@@ -75,15 +109,14 @@ int card_type_take_fields(Job *job, const Record *record, json_t **ret, Failure 
                                    job_made_type(job));
 
         fields = streq(record->type, job_made_type(job)) ? json_deep_copy(record->fields)
-                                                         : carry(profile, record->fields);
+                                                         : carry(profile, record);
         if (!fields)
                 return failure_no_memory(failure);
 
-        r = profile_check_extracted(profile, record->id, fields, failure);
+        r = take_id(job, profile, record, failure);
+        if (r >= 0)
+                r = check_taken(job, profile, record, fields, failure);
         if (r < 0) {
-                if (!streq(record->type, job_made_type(job)))
-                        failure_prefix(failure, "The record cannot become a card of type %s",
-                                       job_made_type(job));
                 json_decref(fields);
                 return r;
         }

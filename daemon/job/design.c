@@ -112,7 +112,7 @@ void design_check(Job *job) {
         json_t *values;
         int r;
 
-        values = design_values(job->engine, job_made_type(job), job->id, job->count, job->fields);
+        values = design_values(job->engine, job_made_type(job), job_made_id(job), job->count, job->fields);
         if (!values || receipt_keep(job, values) < 0) {
                 json_decref(values);
                 failure_no_memory(&failure);

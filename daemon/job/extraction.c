@@ -460,11 +460,11 @@ static int serve_abandon(const ConfigBranch *branch, const char *job_uuid, bool 
 }
 
 /* The profile says it; of a type without one, which serve_extract() refuses, nothing is needed. */
-static bool serve_needs(const char *type, const char *field, void *userdata) {
+static bool serve_needs(const char *type, const char *record_type, const char *field, void *userdata) {
         const JobEngine *engine = userdata;
         const Profile *profile = catalogue_profile(engine->parts.catalogue, type);
 
-        return profile && profile_field_is_needed(profile, field);
+        return profile && profile_field_is_needed(profile, record_type, field);
 }
 
 static bool serve_discards(const char *type, const char *field, void *userdata) {

@@ -89,6 +89,9 @@ json_t *job_to_json(const Job *job) {
         if (job->card_type)
                 json_object_set_new(object, "card-type", json_string(job->card_type));
 
+        if (job->card_id)
+                json_object_set_new(object, "card-id", json_string(job->card_id));
+
         if (job->branch)
                 json_object_set_new(object, "branch", json_string(job->branch));
 
@@ -161,6 +164,7 @@ static int read_strings(Job *job, const json_t *object) {
                 { "reason", &job->reason },
                 { "type", &job->type },
                 { "card-type", &job->card_type },
+                { "card-id", &job->card_id },
                 { "id", &job->id },
                 { "old-serial", &job->old_serial },
                 { "new-serial", &job->new_serial },

@@ -129,6 +129,7 @@ struct Job {
         /* card jobs */
         char *type, *id;
         char *card_type;               /* the card that is made is of another type; NULL: of the record's */
+        char *card_id;                 /* and has another ID; NULL: the old one's */
         char *old_serial, *new_serial; /* hexadecimal; NULL while unknown, "" where the card has none */
         uint32_t count;
         json_t *fields; /* the issuance data: the record's fields; NULL before extraction and after the end */
@@ -332,13 +333,16 @@ Actor job_actor(const Job *job);
 
 /* The type of the card that is made; NULL while unknown. */
 const char *job_made_type(const Job *job);
+/* And its ID, which is the old one's but where another type's `carry:` says otherwise; NULL while unknown. */
+const char *job_made_id(const Job *job);
 /* NULL or "": the record's own. UNKNOWN_CARD_TYPE. */
 int card_type_choose(Job *job, const char *card_type, Failure *failure);
 /* INVALID_ARGS where the job is for another. */
 int card_type_check_same(const Job *job, const char *card_type, Failure *failure);
-/* The names of the fields that the other type has, for ExtractRequest; the caller owns them. NULL without memory. */
+/* The fields that the other type has, and what other types call them (profile_carried()), for ExtractRequest; the caller owns
+ * them. NULL without memory. */
 json_t *card_type_fields(const Job *job);
-/* The fields of the record that the card gets; the caller owns them. INVALID_ARGS names one that is missing or does not
+/* The fields of the record that the card gets; the caller owns them. The job remembers the card's ID. INVALID_ARGS names one that is missing or does not
  * fit the type. */
 int card_type_take_fields(Job *job, const Record *record, json_t **ret, Failure *failure);
 /* --- design.c: what the new card is to look like --- */

@@ -94,6 +94,7 @@ Job *job_free(Job *job) {
         free(job->closing);
         free(job->type);
         free(job->card_type);
+        free(job->card_id);
         free(job->id);
         free(job->old_serial);
         free(job->new_serial);
@@ -345,6 +346,9 @@ json_t *job_describe(const Job *job) {
 
         if (job->card_type)
                 json_object_set_new(object, "card-type", json_string(job->card_type));
+
+        if (job->card_id)
+                json_object_set_new(object, "card-id", json_string(job->card_id));
 
         if (job->branch)
                 json_object_set_new(object, "branch", json_string(job->branch));

@@ -94,7 +94,7 @@ static bool needs_field(const Record *record, const Reply *reply, const char *na
         const CentreServerOptions *server = &reply->connection->server->options;
         const char *other = json_string_value(json_object_get(record->extraction, "card-type"));
 
-        return server->handlers->needs(other ? other : record->type, name, server->userdata) ||
+        return server->handlers->needs(other ? other : record->type, record->type, name, server->userdata) ||
                (reply->old_type && server->handlers->discards(reply->old_type, name, server->userdata));
 }
 

@@ -23,8 +23,8 @@ typedef struct CentreHandlers {
         int (*abandon)(const ConfigBranch *branch, const char *job_uuid, bool card_written,
                        const char *reason, const Actor *actor, RecordDone done, void *done_userdata,
                        void *userdata);
-        /* Whether a card of that type needs that field of its record: the others do not go over the line. */
-        bool (*needs)(const char *type, const char *field, void *userdata);
+        /* Whether a card of that type needs that field of a record of that type: the others do not go over the line. */
+        bool (*needs)(const char *type, const char *record_type, const char *field, void *userdata);
         /* Whether ending a card of that type does: for the old card of an extraction with `discard`. */
         bool (*discards)(const char *type, const char *field, void *userdata);
 } CentreHandlers;

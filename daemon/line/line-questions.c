@@ -48,8 +48,8 @@ static int read_record(const Question *question, sd_bus_message *reply, Record *
         if (r < 0)
                 return r;
 
-        /* Its type is another where it has moved to that one. */
-        if (!streq(record->id, question->id) ||
+        /* Its type is another where it has moved to that one, and then its ID may be. */
+        if ((streq(record->type, question->type) && !streq(record->id, question->id)) ||
             (question->kind == QUESTION_EXTRACT && record->count != count))
                 return -EBADMSG;
 

@@ -140,6 +140,56 @@ START_TEST(R10_a_classic_badge_is_reissued_as_a_desfire_one)
 }
 END_TEST
 
+/* By either key the record is the USIM's, and has the SIM's subscriber. */
+static void expect_led_sim(Desk *desk) {
+        const char *const keys[] = { "sim", "usim" };
+
+        for (size_t i = 0; i < ELEMENTS(keys); i++) {
+                _command_ record = command_run(
+                        desk, DONE, NULL, COMMAND("record", "show", keys[i], fixture_id(keys[i]), "--json"));
+                _json_ shown = command_json(record);
+
+                ck_assert_str_eq(command_text(shown, "type"), "usim");
+                ck_assert_str_eq(command_text(shown, "id"), fixture_id("usim"));
+                ck_assert_str_eq(command_text(json_object_get(shown, "fields"), "imsi"), fixture_id("sim"));
+        }
+}
+
+/* Its record has what the USIM has besides: the number that is to be its ID, and OPc. */
+START_TEST(R10_a_sim_is_reissued_as_a_usim_that_has_its_imsi_and_an_id_of_its_own)
+{
+        const char *const old = "sim", *const new = "usim";
+        Desk *desk = story_open(2);
+        char *job, *id;
+
+        story_issue(desk, 0, old, DESK_T1, fixture_id(old), NULL);
+        desk_insert(desk, 1, story_blank(desk, new, DESK_T1, NULL));
+        story_wait_reader(desk, 1, "blank");
+        job = reissue_as(desk, 0, new);
+        story_wait_done(desk, job);
+        story_expect_card(desk, 0, old, fixture_id(old));
+        story_expect_card(desk, 1, new, fixture_id(new));
+        id = story_describe(desk, job, "card-id");
+        ck_assert_str_eq(id, fixture_id(new));
+        story_expect_record(desk, new, fixture_id(new), "issued", 2);
+        expect_led_sim(desk);
+        free(id);
+
+        /* The SIM still leads to its subscriber, and what is made of it is a USIM with that number. */
+        story_request(desk, old, fixture_id(old));
+        desk_remove(desk, 1);
+        story_wait_reader(desk, 1, "empty");
+        desk_insert(desk, 1, story_blank(desk, new, DESK_T1, NULL));
+        free(job);
+        job = story_reissue(desk, 0, 1);
+        story_wait_done(desk, job);
+        story_expect_card(desk, 1, new, fixture_id(new));
+        story_expect_record(desk, new, fixture_id(new), "issued", 3);
+        free(job);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(icreissuectl_chooses_the_new_cards_type)
 {
         Desk *desk = open_upgrade();
@@ -165,6 +215,7 @@ int main(void) {
                 R10_it_survives_a_kill_before_the_blank_is_written,
                 a_record_that_lacks_what_the_new_type_needs_is_refused_with_the_field_and_no_blank_is_touched,
                 R10_a_classic_badge_is_reissued_as_a_desfire_one,
+                R10_a_sim_is_reissued_as_a_usim_that_has_its_imsi_and_an_id_of_its_own,
                 icreissuectl_chooses_the_new_cards_type,
         };
 

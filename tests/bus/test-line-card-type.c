@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "tests/bus/line.h"
 #include "tests/bus/mill.h"
+#include "tests/unit/card-fixture.h"
 
 #define PIN      "87654321"         /* the record's: what the old badge is ended with */
 #define ALL_PINS "3132333435363738" /* bytes */
@@ -130,6 +131,26 @@ START_TEST(the_old_badge_is_ended_at_the_branch_with_a_field_that_the_new_one_do
 }
 END_TEST
 
+/* The centre sends what the USIM needs of the SIM's record: by the SIM's names. */
+START_TEST(R10_a_branch_reissues_a_sim_as_a_usim_whose_id_the_centres_record_gives)
+{
+        const char *const old = "sim", *const new = "usim";
+        Pair *pair = pair_open(2, NULL, NULL);
+        char *job;
+
+        pair_issue(pair, 0, old, fixture_id(old), NULL);
+        story_request(pair->centre, old, fixture_id(old));
+        desk_insert(pair->branch, 1, story_blank(pair->branch, new, DESK_T1, NULL));
+        story_wait_reader(pair->branch, 1, "blank");
+        job = reissue_as(pair->branch, new, false);
+        story_wait_done(pair->branch, job);
+        story_expect_card(pair->branch, 1, new, fixture_id(new));
+        story_expect_record(pair->centre, new, fixture_id(new), "issued", 2);
+        free(job);
+        pair_close(pair);
+}
+END_TEST
+
 /* Whether the answer to Extract has the PIN. */
 static bool extracts_pin(Desk *centre, sd_bus *peer, bool discard) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -168,6 +189,7 @@ int main(void) {
                 R10_a_branch_reissues_a_badge_as_another_type_and_the_record_moves_at_the_centre,
                 a_branch_cancels_where_the_record_lacks_what_the_type_needs_and_it_stays_where_it_was,
                 the_old_badge_is_ended_at_the_branch_with_a_field_that_the_new_one_does_not_have,
+                R10_a_branch_reissues_a_sim_as_a_usim_whose_id_the_centres_record_gives,
                 a_field_of_the_old_badges_end_alone_goes_over_the_line_when_it_is_ended_and_not_otherwise,
         };
 

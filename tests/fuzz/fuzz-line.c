@@ -100,7 +100,8 @@ static int abandon(const ConfigBranch *branch _unused_, const char *job_uuid, bo
         return answer_later(userdata, done, done_userdata);
 }
 
-static bool needs(const char *type _unused_, const char *field, void *userdata _unused_) {
+static bool needs(const char *type _unused_, const char *record_type _unused_, const char *field,
+                  void *userdata _unused_) {
         return streq(field, "holder");
 }
 

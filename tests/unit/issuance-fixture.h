@@ -77,7 +77,9 @@ static inline IssuanceFields *usual_fields(void) {
                 { .type = "staff", .name = "pin", .secret = true },
                 { .type = "a", .name = "holder", .indexed = true },
                 { .type = "a-b", .name = "holder", .indexed = true },
+                { .type = "staff", .name = "number" },
                 { .type = "b", .name = "key", .indexed = true },
+                { .type = "b", .name = "was" },
         };
 
         return fields_of(rows, ELEMENTS(rows));

@@ -9,7 +9,7 @@
 /* For a card of type "a", which has a holder and no PIN. */
 static void extract_as(Desk *desk, const char *type, const char *job, const char *card_type,
                        FailureKind kind) {
-        json_t *fields = json_pack("[s, s]", "id", "holder");
+        json_t *fields = json_pack("{s:{}, s:{}}", "id", "holder");
         _cleanup_answer_ Answer answer = {};
 
         await(desk,
@@ -157,6 +157,97 @@ START_TEST(a_pointer_whose_record_was_removed_is_none_and_can_be_removed_itself)
 }
 END_TEST
 
+/* As a card of type "b", whose ID is this record's "number", and whose field "was" is this record's ID. */
+static void extract_as_numbered(Desk *desk, const char *job, const char *carried_name, const char *source,
+                                FailureKind kind) {
+        json_t *fields = json_pack("{s:{s:s}, s:{s:s, s:s}, s:{s:s}}", "id", "staff", "number", "was",
+                                   "staff", "id", "other", "holder", carried_name, "staff", source);
+        _cleanup_answer_ Answer answer = {};
+
+        await(desk,
+              issuance_file_extract(desk->file, "staff", ID, job, true, "other type", "b", fields, &actor,
+                                    on_record, &answer),
+              &answer, kind);
+        json_decref(fields);
+}
+
+static void put_numbered(Desk *desk) {
+        put(desk,
+            "{\"type\":\"staff\",\"id\":\"00420017\",\"flag\":\"issued\",\"count\":1,"
+            "\"fields\":{\"holder\":\"A\",\"pin\":\"1234\",\"number\":\"00429999\"}}",
+            FAILURE_NONE);
+}
+
+static void expect_field(const Record *record, const char *name, const char *text) {
+        const char *found = json_string_value(json_object_get(record->fields, name));
+
+        ck_assert_ptr_nonnull(found);
+        ck_assert_str_eq(found, text);
+}
+
+START_TEST(a_card_of_another_type_may_have_another_id_and_both_lead_to_the_record)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+        _cleanup_(record_freep) Record *making = NULL, *moved = NULL, *led = NULL;
+        _cleanup_answer_ Answer old = {};
+
+        put_numbered(&desk);
+        extract_as_numbered(&desk, "job-1", "key", "holder", FAILURE_NONE);
+        put(&desk, "{\"type\":\"b\",\"id\":\"00429999\"}", FAILURE_INVALID_ARGS);
+        making = get(&desk, "b", "00429999");
+        ck_assert_str_eq(making->id, ID);
+
+        confirm_as(&desk, "staff", "job-1", 2);
+        confirm_as(&desk, "staff", "job-1", 2);
+        desk_reopen(&desk);
+        moved = get(&desk, "b", "00429999");
+        ck_assert_str_eq(moved->id, "00429999");
+        ck_assert_uint_eq(moved->count, 2);
+        ck_assert_uint_eq(json_array_size(moved->history), 3);
+        expect_field(moved, "was", ID);
+        expect_field(moved, "key", "A");
+        ck_assert_uint_eq(json_object_size(moved->fields), 2);
+
+        led = get(&desk, "staff", ID);
+        ck_assert_str_eq(led->type, "b");
+        ck_assert_str_eq(led->id, "00429999");
+        await(&desk, issuance_file_get(desk.file, "b", ID, on_record, &old), &old, FAILURE_NO_RECORD);
+}
+END_TEST
+
+START_TEST(an_abandoned_id_is_free_again)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put_numbered(&desk);
+        extract_as_numbered(&desk, "job-1", "key", "holder", FAILURE_NONE);
+        abandon(&desk, "job-1", false);
+        expect_record(&desk, "staff", "staff", 1);
+        put(&desk, "{\"type\":\"b\",\"id\":\"00429999\"}", FAILURE_NONE);
+        extract_as_numbered(&desk, "job-2", "key", "holder", FAILURE_INVALID_ARGS);
+}
+END_TEST
+
+START_TEST(a_record_without_the_field_that_is_to_be_the_id_stays_where_it_is)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put_staff(&desk);
+        extract_as_numbered(&desk, "job-1", "key", "holder", FAILURE_INVALID_ARGS);
+        expect_record(&desk, "staff", "staff", 1);
+}
+END_TEST
+
+START_TEST(a_secret_does_not_become_a_public_field_under_another_name)
+{
+        _cleanup_desk_ Desk desk = desk_new();
+
+        put_numbered(&desk);
+        extract_as_numbered(&desk, "job-1", "key", "pin", FAILURE_INVALID_ARGS);
+        extract_as_numbered(&desk, "job-1", "unknown", "pin", FAILURE_NONE); /* which is secret */
+}
+END_TEST
+
 int main(void) {
         const TTest *const tests[] = {
                 a_confirmed_card_of_another_type_moves_its_record_there,
@@ -165,6 +256,10 @@ int main(void) {
                 what_was_abandoned_leaves_no_trace_unless_a_card_may_exist,
                 a_record_moves_back_and_on_as_often_as_its_holder_likes,
                 a_pointer_whose_record_was_removed_is_none_and_can_be_removed_itself,
+                a_card_of_another_type_may_have_another_id_and_both_lead_to_the_record,
+                an_abandoned_id_is_free_again,
+                a_record_without_the_field_that_is_to_be_the_id_stays_where_it_is,
+                a_secret_does_not_become_a_public_field_under_another_name,
         };
         Suite *suite = suite_create("issuance-move");
         TCase *group = tcase_create("issuance-move");

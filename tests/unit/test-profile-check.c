@@ -211,6 +211,38 @@ START_TEST(an_installed_profile_that_no_card_type_leads_to_is_a_mistake_and_a_dr
 }
 END_TEST
 
+START_TEST(what_is_carried_is_held_against_the_other_types_profile)
+{
+        static const Expected expected[] = {
+                { 2, 17, "expected a card type that correlation.yaml names; \"no-such\" is not there" },
+                { 3, 16, "expected a field of card type other; it has no \"colour\"" },
+                { 3, 30, "expected the field \"name\" to be secret, as \"pin\" of card type other is" },
+        };
+        char *directory = fixture_directory();
+        _cleanup_profile_report_ ProfileReport wrong = {}, right = {};
+
+        fixture_write(directory, "correlation.yaml", "staff-v1: badge\nother: other\n");
+        fixture_write(
+                directory, "cards/other.yaml",
+                "description: x\nfields: {id: {length: 4}, number: {length: 4}, pin: {length: 4, secret: true}}\n"
+                "unwritten: [number, pin]\nidentify:\n  - read-binary: {length: 4, to: id}\n");
+        fixture_write(
+                directory, "cards/badge.yaml",
+                "carry:\n  no-such: {id: number}\n  other: {key: colour, name: pin, id: number}\n" HEAD BLANK
+                        ISSUE);
+        check_file(directory, "cards/badge.yaml", &wrong);
+        expect_mistakes(&wrong, expected, ELEMENTS(expected));
+
+        fixture_write(directory, "cards/badge.yaml",
+                      "carry:\n  other: {id: number, key: pin}\n" HEAD BLANK ISSUE);
+        check_file(directory, "cards/badge.yaml", &right);
+        ck_assert_uint_eq(right.mistakes.count, 0);
+        ck_assert_ptr_nonnull(
+                strstr(right.explanation, "  id: from a record of card type other, its number\n"));
+        fixture_directory_remove(directory);
+}
+END_TEST
+
 START_TEST(a_file_that_is_no_profile_is_one_mistake)
 {
         _cleanup_profile_report_ ProfileReport empty = {}, broken = {}, absent = {};
@@ -310,6 +342,7 @@ int main(void) {
                 what_only_an_encoded_record_shows_is_found_for_every_step,
                 a_blank_check_that_an_issued_card_passes_is_found,
                 an_installed_profile_that_no_card_type_leads_to_is_a_mistake_and_a_draft_is_told_so,
+                what_is_carried_is_held_against_the_other_types_profile,
                 a_file_that_is_no_profile_is_one_mistake,
                 a_secret_in_clear_over_contacts_is_remarked_in_its_place_until_it_is_admitted,
                 every_shipped_profile_is_without_a_mistake,

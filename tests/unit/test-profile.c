@@ -169,6 +169,33 @@ START_TEST(a_field_that_nobody_writes_must_be_named)
 }
 END_TEST
 
+START_TEST(what_another_type_calls_otherwise_is_told_by_carry)
+{
+        static const char carry[] = HEAD "carry:\n  old-badge: {id: number, key: id}\n  other: {id: key}\n";
+        _cleanup_failure_ Failure failure = {};
+        Profile *profile = NULL;
+
+        expect_mistake(HEAD "carry: [old-badge]\n", "p.yaml:8:8: expected `carry:`, a mapping");
+        expect_mistake(HEAD "carry: {Old: {id: x}}\n", "p.yaml:8:9: expected a card type");
+        expect_mistake(HEAD "carry: {old: id}\n",
+                       "p.yaml:8:14: expected a mapping from this profile's fields");
+        expect_mistake(HEAD "carry: {old: {colour: x}}\n",
+                       "p.yaml:8:15: expected the name of one of the profile's");
+        expect_mistake(HEAD "carry: {old: {id: \"=\"}}\n", "p.yaml:8:19: expected the name of a field");
+
+        (void) profile_parse(span_of_string(carry), "p.yaml", nowhere, &profile, &failure);
+        ck_assert_msg(profile != NULL, "%s", failure_message(&failure));
+        ck_assert_str_eq(profile_carried_from(profile, "old-badge", "id"), "number");
+        ck_assert_str_eq(profile_carried_from(profile, "old-badge", "key"), "id");
+        ck_assert_str_eq(profile_carried_from(profile, "other", "id"), "key");
+        ck_assert_str_eq(profile_carried_from(profile, "other", "key"), "key");
+        ck_assert_str_eq(profile_carried_from(profile, "third", "id"), "id");
+        ck_assert(profile_field_is_needed(profile, "old-badge", "number"));
+        ck_assert(!profile_field_is_needed(profile, "third", "number"));
+        profile_free(profile);
+}
+END_TEST
+
 START_TEST(what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_discard_names)
 {
         static const char text[] =
@@ -204,10 +231,10 @@ START_TEST(what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_dis
         r = profile_parse(span_of_string(text), "p.yaml", nowhere, &profile, &failure);
         ck_assert_msg(r == 0, "%s", failure_message(&failure));
         for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-                ck_assert_msg(profile_field_is_needed(profile, needed[i]), "%s", needed[i]);
-        ck_assert(!profile_field_is_needed(profile, "salary"));
-        ck_assert(!profile_field_is_needed(profile, "remark"));
-        ck_assert(!profile_field_is_needed(profile, "no such field"));
+                ck_assert_msg(profile_field_is_needed(profile, "other", needed[i]), "%s", needed[i]);
+        ck_assert(!profile_field_is_needed(profile, "other", "salary"));
+        ck_assert(!profile_field_is_needed(profile, "other", "remark"));
+        ck_assert(!profile_field_is_needed(profile, "other", "no such field"));
 
         /* Without the others a record may not be enrolled, but a card may be made. */
         ck_assert_int_lt(profile_check_fields(profile, "00112233", fields, &failure), 0);
@@ -468,6 +495,7 @@ int main(void) {
                 a_mistake_in_a_field_is_told_where_it_stands,
                 a_mistake_in_a_step_is_told_where_it_stands,
                 a_raw_command_says_whether_it_writes_and_presents_no_secret,
+                what_another_type_calls_otherwise_is_told_by_carry,
                 what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_discard_names,
                 a_field_that_nobody_writes_must_be_named,
                 what_a_card_needs_of_its_record_is_what_a_step_of_issue_verify_or_discard_names,

@@ -110,6 +110,21 @@ START_TEST(a_record_is_formatted_as_it_was_parsed)
 }
 END_TEST
 
+START_TEST(a_pointer_says_where_its_record_stands)
+{
+        static const char text[] =
+                "{\"count\":3,\"fields\":{},\"flag\":\"issued\",\"history\":[],\"id\":\"1\",\"moved\":\"b\","
+                "\"moved-id\":\"2\",\"type\":\"a\",\"v\":1}";
+        _cleanup_(record_freep) Record *record = parse(text), *copy = record_copy(record), *near = NULL;
+        _cleanup_string_erase_ char *formatted = record_format(copy);
+
+        ck_assert_str_eq(formatted, text);
+        ck_assert_str_eq(record_moved_id(copy), "2");
+        near = parse("{" KEY ",\"moved\":\"b\"}");
+        ck_assert_str_eq(record_moved_id(near), near->id);
+}
+END_TEST
+
 START_TEST(whether_flag_and_count_were_there_is_told)
 {
         _cleanup_(record_freep) Record *record = NULL;
@@ -134,6 +149,7 @@ static const struct {
         { "{" KEY ",\"SECRET \\u0001\":1}", "unknown member" },
         { "{\"id\":\"1\"}", "has no type" },
         { "{\"type\":\"a\"}", "has no id" },
+        { "{" KEY ",\"moved-id\":\"2\"}", "must have" },
         { "{\"type\":\"A\",\"id\":\"1\"}", "card type" },
         { "{\"type\":\"-a\",\"id\":\"1\"}", "card type" },
         { "{\"type\":\"a/b\",\"id\":\"1\"}", "card type" },
@@ -229,6 +245,7 @@ int main(void) {
         tcase_add_test(tests, a_record_is_formatted_as_its_json_is);
         tcase_add_test(tests, a_record_with_only_a_key_is_unissued_and_has_count_zero);
         tcase_add_test(tests, a_record_is_formatted_as_it_was_parsed);
+        tcase_add_test(tests, a_pointer_says_where_its_record_stands);
         tcase_add_test(tests, whether_flag_and_count_were_there_is_told);
         tcase_add_loop_test(tests, a_malformed_record_is_refused_and_its_values_are_not_quoted, 0,
                             (int) ELEMENTS(mistakes));
