@@ -155,7 +155,7 @@ static void expect_led_sim(Desk *desk) {
         }
 }
 
-/* Its record has what the USIM has besides: the number that is to be its ID, and OPc. */
+/* Over a kill, too. Its record has what the USIM has besides: the number that is to be its ID, and OPc. */
 START_TEST(R10_a_sim_is_reissued_as_a_usim_that_has_its_imsi_and_an_id_of_its_own)
 {
         const char *const old = "sim", *const new = "usim";
@@ -163,9 +163,12 @@ START_TEST(R10_a_sim_is_reissued_as_a_usim_that_has_its_imsi_and_an_id_of_its_ow
         char *job, *id;
 
         story_issue(desk, 0, old, DESK_T1, fixture_id(old), NULL);
-        desk_insert(desk, 1, story_blank(desk, new, DESK_T1, NULL));
-        story_wait_reader(desk, 1, "blank");
         job = reissue_as(desk, 0, new);
+        story_wait_state(desk, job, "waiting-for-blank");
+        desk_kill_daemon(desk);
+        desk_start_daemon(desk);
+        desk_wait_name(desk);
+        desk_insert(desk, 1, story_blank(desk, new, DESK_T1, NULL));
         story_wait_done(desk, job);
         story_expect_card(desk, 0, old, fixture_id(old));
         story_expect_card(desk, 1, new, fixture_id(new));
