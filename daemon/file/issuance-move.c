@@ -142,7 +142,8 @@ static int resolve_id(const Record *record, const char *card_type, const json_t 
         if (!id)
                 return failure_set(
                         failure, FAILURE_INVALID_ARGS,
-                        "The record's field \"%s\" is missing, which a card of type %s has as its ID; put it there first.",
+                        "The record's field \"%s\" is missing, which a card of type %s has as its ID; "
+                        "put it there first.",
                         source, card_type);
 
         *ret = (Key){ card_type, id };

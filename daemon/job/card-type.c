@@ -72,7 +72,8 @@ static int take_id(Job *job, const Profile *profile, const Record *record, Failu
         if (!id)
                 return failure_set(
                         failure, FAILURE_INVALID_ARGS,
-                        "The record's field \"%s\" is missing, which a card of type %s has as its ID; put it there first.",
+                        "The record's field \"%s\" is missing, which a card of type %s has as its ID; "
+                        "put it there first.",
                         source, job_made_type(job));
 
         if (!streq(id, job_made_id(job)))
