@@ -37,11 +37,13 @@ static void hold(Job *job, const Failure *failure) {
                   "Job %" PRIu64 ": %s", job->number, failure_message(failure));
 }
 
+/* What was perhaps ordered, and not heard of, is looked for under its name again; what was ordered is another attempt. */
 static void begin_again(Job *job) {
-        if (job->print_id > 0)
+        if (job->print_id > 0) {
                 printer_cancel(job->engine->parts.printer, job->print_queue, job->print_id);
+                job->print_attempt++;
+        }
         job->print_id = 0;
-        job->print_attempt++;
         job->print_again = false;
         job->timer = sd_event_source_disable_unref(job->timer);
         job_set_error(job, NULL);
@@ -132,8 +134,7 @@ static void look(Job *job) {
 static void on_ordered(int id, const Failure *failure, void *userdata) {
         Job *job = userdata;
 
-        if (!failure_is_set(failure))
-                job->print_id = id;
+        job->print_id = id;
         if (is_over(job))
                 return;
 

@@ -115,19 +115,18 @@ static int connection_open(Connection *connection, Failure *failure) {
 
 /* --- an order --- */
 
-/* The number of a job of ours with that name; 0 where there is none. */
-static int find_job(const Connection *connection, const Question *question) {
+/* Finds the number of a job of ours with that name; 0 where there is none. Returns whether CUPS tells. */
+static bool find_job(const Connection *connection, Question *question) {
         const Cups *cups = &connection->cups;
         cups_job_t *jobs = NULL;
-        int count = cups->cupsGetJobs2(connection->http, &jobs, question->queue, 1, CUPS_WHICHJOBS_ALL),
-            id = 0;
+        int count = cups->cupsGetJobs2(connection->http, &jobs, question->queue, 1, CUPS_WHICHJOBS_ALL);
 
-        for (int i = 0; i < count && id == 0; i++)
+        for (int i = 0; i < count && question->id == 0; i++)
                 if (streq(jobs[i].title, question->name))
-                        id = jobs[i].id;
+                        question->id = jobs[i].id;
 
         cups->cupsFreeJobs(count, jobs);
-        return id;
+        return count >= 0;
 }
 
 static bool send_document(const Connection *connection, const Question *question) {
@@ -178,7 +177,10 @@ static void run_order(void *task) {
         if (connection_open(&connection, &question->failure) < 0)
                 return;
 
-        question->id = find_job(&connection, question);
+        if (!find_job(&connection, question)) {
+                refuse(cups, question); /* it may be there: ordered once more, it would be printed twice */
+                return;
+        }
         if (question->id > 0)
                 return;
 
@@ -186,7 +188,7 @@ static void run_order(void *task) {
                                                : receipt_options(cups, &options);
         question->id = cups->cupsCreateJob(connection.http, question->queue, question->name, count, options);
         cups->cupsFreeOptions(count, options);
-        if (question->id <= 0)
+        if (question->id == 0)
                 refuse(cups, question);
         else if (!send_document(&connection, question)) {
                 refuse(cups, question);

@@ -24,7 +24,7 @@ typedef enum PrintMedium {
 
 /* Orders a PDF; of a card, both pages are printed on one card. `name` is the print job's, and makes it idempotent: a
  * job of that name that is there already is taken for this one. The descriptor is duplicated. PRINT_FAILED says what CUPS
- * says. Returns 0 when `done` will be called, else -ENOMEM or what duplicating returned. */
+ * says; the job's number is told with it where CUPS has one, cancelled, and is 0 where it has none or does not tell. Returns 0 when `done` will be called, else -ENOMEM or what duplicating returned. */
 typedef void (*PrinterOrdered)(int id, const Failure *failure, void *userdata);
 int printer_order(Printer *printer, PrintMedium medium, const char *queue, const char *name, int pdf,
                   PrinterOrdered done, void *userdata);

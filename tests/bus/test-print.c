@@ -314,6 +314,27 @@ START_TEST(an_empty_ribbon_survives_a_restart_and_the_card_is_printed_once)
 }
 END_TEST
 
+START_TEST(a_card_is_not_ordered_again_while_cups_does_not_tell_whether_it_was)
+{
+        Desk *desk = open_printing("card");
+        PrintRoom room = room_open(desk);
+        char *job;
+
+        order(&room, "secretive");
+        job = story_start_issue(desk, STORY_V1, STORY_ID, -1);
+        story_wait_error(desk, job, "PrintFailed");
+        story_expect_property(desk, job, "State", "printing");
+        ck_assert(advises(desk, job, "job retry"));
+        order(&room, "open");
+        desk_call_on(desk, desk_bus(desk), job, DESK_JOB, NULL, "Retry", "");
+        story_wait_done(desk, job);
+        ck_assert_uint_eq(printed(&room), 1);
+        free(job);
+        room_close(&room);
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(a_card_whose_print_was_given_up_is_printed_again_without_touching_the_chip)
 {
         Desk *desk = open_printing("card");
@@ -490,6 +511,7 @@ int main(void) {
                 what_arrives_at_the_printer_is_both_sides_of_the_card_at_its_size,
                 a_jam_is_told_and_the_job_goes_on_when_it_is_mended,
                 an_empty_ribbon_survives_a_restart_and_the_card_is_printed_once,
+                a_card_is_not_ordered_again_while_cups_does_not_tell_whether_it_was,
                 a_card_whose_print_was_given_up_is_printed_again_without_touching_the_chip,
                 without_cups_the_card_is_made_and_waits_for_its_print_until_that_is_given_up,
                 a_card_that_shall_not_be_printed_is_not,
