@@ -42,8 +42,8 @@ static SleepRequest *request_free(SleepRequest *request) {
 }
 DEFINE_CLEANUP(SleepRequest *, request_free)
 
-/* Any error is a refusal, but that there is no logind on this bus. */
-static bool is_refusal(sd_bus_message *message) {
+/* That there is no logind on this bus, as where nothing would put the machine to sleep. */
+static bool is_absence(sd_bus_message *message) {
         static const char *const absent[] = {
                 SD_BUS_ERROR_SERVICE_UNKNOWN,
                 SD_BUS_ERROR_NAME_HAS_NO_OWNER,
@@ -52,22 +52,30 @@ static bool is_refusal(sd_bus_message *message) {
 
         for (size_t i = 0; i < ELEMENTS(absent); i++)
                 if (sd_bus_message_is_method_error(message, absent[i]))
-                        return false;
+                        return true;
 
-        return sd_bus_message_is_method_error(message, NULL);
+        return false;
+}
+
+/* Keeps logind's descriptor: without one nothing is inhibited, whatever was answered. */
+static bool keep_descriptor(SleepInhibitor *inhibitor, sd_bus_message *message) {
+        int descriptor;
+
+        if (sd_bus_message_is_method_error(message, NULL) ||
+            sd_bus_message_read(message, "h", &descriptor) < 0)
+                return false;
+
+        if (inhibitor->descriptor < 0)
+                inhibitor->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
+        return inhibitor->descriptor >= 0;
 }
 
 static int on_inhibit(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_) {
         _cleanup_(request_freep) SleepRequest *request = userdata;
         SleepInhibitor *inhibitor = request->inhibitor;
-        bool granted = !is_refusal(message);
-        int descriptor;
+        bool granted = keep_descriptor(inhibitor, message) || is_absence(message);
 
         request_unlink(request);
-        if (!sd_bus_message_is_method_error(message, NULL) &&
-            sd_bus_message_read(message, "h", &descriptor) >= 0 && inhibitor->descriptor < 0)
-                inhibitor->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 3);
-
         if (granted)
                 inhibitor->holders++;
 

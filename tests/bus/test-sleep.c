@@ -18,8 +18,8 @@
 typedef struct Logind {
         sd_bus *bus;
         sd_event *event;
-        bool asleep;
-        int tell; /* 'n' name owned, 'h' held, 'x' refused, 'r' released */
+        char answer; /* 'h' held, 'x' refused, 'e' an empty one */
+        int tell;    /* 'n' name owned, an answer, 'r' released */
 } Logind;
 
 static void tell(Logind *logind, char what) {
@@ -45,40 +45,43 @@ static int method_inhibit(sd_bus_message *message, void *userdata, sd_bus_error 
         if (r < 0 || strcmp(mode, "delay") != 0 || strcmp(what, "sleep") != 0)
                 _exit(1);
 
-        if (logind->asleep) {
-                tell(logind, 'x');
+        tell(logind, logind->answer);
+        if (logind->answer == 'x')
                 return sd_bus_error_set(error, LOGIND ".OperationInProgress", "Going to sleep.");
-        }
-
+        if (logind->answer == 'e')
+                return sd_bus_reply_method_return(message, NULL);
         if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
                 _exit(1);
 
-        tell(logind, 'h');
         sd_event_add_io(logind->event, NULL, ends[0], EPOLLIN, on_released, logind);
         r = sd_bus_reply_method_return(message, "h", ends[1]);
         close(ends[1]);
         return r;
 }
 
-static const sd_bus_vtable logind_vtable[] = {
-        SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("Inhibit", "ssss", "h", method_inhibit, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_SIGNAL("PrepareForSleep", "b", 0),
-        SD_BUS_VTABLE_END,
-};
+#define LOGIND_VTABLE(name, result) \
+        static const sd_bus_vtable name[] = { \
+                SD_BUS_VTABLE_START(0), \
+                SD_BUS_METHOD("Inhibit", "ssss", result, method_inhibit, SD_BUS_VTABLE_UNPRIVILEGED), \
+                SD_BUS_SIGNAL("PrepareForSleep", "b", 0), \
+                SD_BUS_VTABLE_END, \
+        };
+LOGIND_VTABLE(logind_vtable, "h")
+LOGIND_VTABLE(empty_vtable, "")
 
 static int on_wake(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
         Logind *logind = userdata;
 
         (void) source;
         (void) info;
-        logind->asleep = false;
+        if (logind->answer == 'x')
+                logind->answer = 'h';
         return sd_bus_emit_signal(logind->bus, "/org/freedesktop/login1", LOGIND ".Manager",
                                   "PrepareForSleep", "b", 0);
 }
 
-static void logind_process(int tell_to, bool asleep) {
-        Logind logind = { .tell = tell_to, .asleep = asleep };
+static void logind_process(int tell_to, char answer) {
+        Logind logind = { .tell = tell_to, .answer = answer };
         sigset_t signals;
         int r;
 
@@ -90,7 +93,7 @@ static void logind_process(int tell_to, bool asleep) {
                 r = sd_bus_open_system(&logind.bus);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(logind.bus, NULL, "/org/freedesktop/login1", LOGIND ".Manager",
-                                             logind_vtable, &logind);
+                                             answer == 'e' ? empty_vtable : logind_vtable, &logind);
         if (r >= 0)
                 r = sd_bus_request_name(logind.bus, LOGIND, 0);
         if (r >= 0)
@@ -104,14 +107,15 @@ static void logind_process(int tell_to, bool asleep) {
         _exit(sd_event_loop(logind.event) < 0);
 }
 
-static pid_t start_logind(bool asleep, int *told) {
+/* It refuses until it is awake. */
+static pid_t start_logind(char answer, int *told) {
         int ends[2];
         pid_t child;
 
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
         child = fork_apart();
         if (child == 0)
-                logind_process(ends[1], asleep);
+                logind_process(ends[1], answer);
 
         close(ends[1]);
         *told = ends[0];
@@ -148,7 +152,7 @@ START_TEST(the_machine_is_kept_awake_while_a_card_is_written_and_no_longer)
         pid_t logind;
         int told;
 
-        logind = start_logind(false, &told);
+        logind = start_logind('h', &told);
         expect_told(told, 'n');
         story_start(desk, 1);
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, SERIAL);
@@ -159,6 +163,22 @@ START_TEST(the_machine_is_kept_awake_while_a_card_is_written_and_no_longer)
 }
 END_TEST
 
+static char *expect_refused(Desk *desk, int told, char answer) {
+        char *job;
+
+        expect_told(told, 'n');
+        story_start(desk, 1);
+        story_enrol(desk, STORY_V1, STORY_ID);
+        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, SERIAL));
+        job = story_start_issue(desk, STORY_V1, STORY_ID, 0);
+        expect_told(told, answer);
+        story_wait_error(desk, job, "ReaderBusy");
+        story_wait_state(desk, job, "waiting-for-blank");
+        story_wait_reader(desk, 0, "blank");
+        story_expect_property(desk, job, "ErrorName", DESK_INTERFACE ".Error.ReaderBusy");
+        return job;
+}
+
 START_TEST(no_card_is_begun_while_the_machine_goes_to_sleep_and_it_is_written_when_it_is_awake)
 {
         Desk *desk = story_open_closed(1);
@@ -166,17 +186,8 @@ START_TEST(no_card_is_begun_while_the_machine_goes_to_sleep_and_it_is_written_wh
         char *job;
         int told;
 
-        logind = start_logind(true, &told);
-        expect_told(told, 'n');
-        story_start(desk, 1);
-        story_enrol(desk, STORY_V1, STORY_ID);
-        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, SERIAL));
-        job = story_start_issue(desk, STORY_V1, STORY_ID, 0);
-        expect_told(told, 'x');
-        story_wait_error(desk, job, "ReaderBusy");
-        story_wait_state(desk, job, "waiting-for-blank");
-        story_wait_reader(desk, 0, "blank");
-        story_expect_property(desk, job, "ErrorName", DESK_INTERFACE ".Error.ReaderBusy");
+        logind = start_logind('x', &told);
+        job = expect_refused(desk, told, 'x');
         kill(logind, SIGUSR1);
         story_wait_done(desk, job);
         expect_held(told);
@@ -187,10 +198,24 @@ START_TEST(no_card_is_begun_while_the_machine_goes_to_sleep_and_it_is_written_wh
 }
 END_TEST
 
+START_TEST(an_answer_that_inhibits_nothing_is_no_leave_to_write)
+{
+        Desk *desk = story_open_closed(1);
+        pid_t logind;
+        int told;
+
+        logind = start_logind('e', &told);
+        free(expect_refused(desk, told, 'e'));
+        stop_logind(logind, told);
+        desk_close(desk);
+}
+END_TEST
+
 int main(void) {
         const TTest *const tests[] = {
                 the_machine_is_kept_awake_while_a_card_is_written_and_no_longer,
                 no_card_is_begun_while_the_machine_goes_to_sleep_and_it_is_written_when_it_is_awake,
+                an_answer_that_inhibits_nothing_is_no_leave_to_write,
         };
 
         return story_run("sleep", tests, sizeof(tests) / sizeof(tests[0]), 120);
