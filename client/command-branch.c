@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdio.h>
 
+#include "client/branch-name.h"
 #include "client/bus-json.h"
 #include "client/commands.h"
 #include "client/job-view.h"
@@ -18,11 +19,6 @@ static bool is_made_of(const char *text, const char *allowed, size_t longest) {
         size_t length = strlen(text);
 
         return length > 0 && length <= longest && strspn(text, allowed) == length;
-}
-
-static bool is_name(const char *name) {
-        return name[0] >= 'a' && name[0] <= 'z' &&
-               is_made_of(name, "abcdefghijklmnopqrstuvwxyz0123456789-", 20);
 }
 
 /* "ssh-ed25519 AAAA... COMMENT", as one word or as several; what could be an option of authorized_keys is none. */
@@ -89,16 +85,14 @@ static int write_key(const char *home, const char *type, const char *key, const 
         return r;
 }
 
-static int check(Client *client, const char *name) {
-        if (!is_name(name))
-                return client_fail(
-                        client, STATUS_USAGE,
-                        "A branch's name is 1 to 20 lower-case letters, digits or \"-\", a letter first.");
-        if (geteuid() != 0)
+static int check(const Client *client, const char *name) {
+        int status = branch_name_check(client, name);
+
+        if (status == STATUS_DONE && geteuid() != 0)
                 return client_fail(client, STATUS_DENIED,
                                    "Branches' accounts are root's business: use sudo.");
 
-        return STATUS_DONE;
+        return status;
 }
 
 int command_branch_add(Client *client, const Arguments *arguments) {

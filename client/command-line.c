@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A branch's line to its centre: setting it up, and how it is. */
+#include <arpa/inet.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "client/branch-name.h"
 #include "client/bus-json.h"
 #include "client/commands.h"
 #include "client/job-view.h"
@@ -15,47 +18,67 @@
 
 /* --- line setup --- */
 
-static bool is_name(const char *name) {
-        size_t length = strlen(name);
+typedef struct Centre {
+        char *host; /* a name, or an address without its brackets */
+        char *port;
+} Centre;
 
-        return length > 0 && length <= 20 && name[0] >= 'a' && name[0] <= 'z' &&
-               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+static void centre_done(Centre *centre) {
+        free(centre->host);
+        free(centre->port);
 }
 
-static bool is_host(const char *host) {
-        size_t length = strlen(host);
+static bool is_host_name(const char *text) {
+        size_t length = strlen(text);
 
-        return length > 0 && host[0] != '-' &&
-               strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") == length;
+        return length > 0 && text[0] != '-' &&
+               strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == length;
 }
 
-/* HOST, HOST:PORT, [IPv6]:PORT. Cuts the text in place. */
-static const char *cut_port(char *host) {
-        char *colon = strrchr(host, ':');
+static bool is_port(const char *text) {
+        size_t length = strlen(text);
 
-        if (!colon || (strchr(host, ':') != colon && colon[-1] != ']'))
-                return "22";
-
-        *colon = '\0';
-        return colon + 1;
+        return length <= 5 && strspn(text, "0123456789") == length && atoi(text) >= 1 &&
+               atoi(text) <= UINT16_MAX;
 }
 
-static int write_configuration(const char *name, const char *where) {
-        _cleanup_free_ char *host = strdup(where), *text = NULL;
-        const char *port;
-        size_t length;
-        char *bare;
+/* Cuts it into the host and its port, each as a text. */
+static int cut(const char *where, Centre *ret) {
+        const char *end = strrchr(where, ':'), *host = where, *port = "22";
+        size_t length = strlen(where);
 
-        if (!host)
-                return -ENOMEM;
-
-        port = cut_port(host);
-        length = strlen(host);
-        bare = host;
-        if (host[0] == '[' && host[length - 1] == ']') {
-                host[length - 1] = '\0';
-                bare++;
+        if (where[0] == '[') {
+                host = where + 1;
+                length = strcspn(host, "]");
+                if (host[length] != ']' || (host[length + 1] && host[length + 1] != ':'))
+                        return -EINVAL;
+                port = host[length + 1] ? host + length + 2 : port;
+        } else if (end && strchr(where, ':') == end) {
+                length = (size_t) (end - where);
+                port = end + 1;
         }
+
+        ret->host = strndup(host, length);
+        ret->port = strdup(port);
+        return ret->host && ret->port ? 0 : -ENOMEM;
+}
+
+/* HOST, HOST:PORT, IPv6 or [IPv6]:PORT. Returns 0, -EINVAL or -ENOMEM. */
+static int centre_parse(const char *where, Centre *ret) {
+        struct in6_addr address;
+        int r = cut(where, ret);
+
+        if (r < 0)
+                return r;
+
+        if (where[0] == '[' || strchr(ret->host, ':'))
+                return inet_pton(AF_INET6, ret->host, &address) == 1 && is_port(ret->port) ? 0 : -EINVAL;
+
+        return is_host_name(ret->host) && is_port(ret->port) ? 0 : -EINVAL;
+}
+
+static int write_configuration(const char *name, const Centre *centre) {
+        _cleanup_free_ char *text = NULL;
 
         if (asprintf(&text,
                      "# ssh_config(5) of the line to the centre; written by icreissuectl line setup.\n"
@@ -67,7 +90,7 @@ static int write_configuration(const char *name, const char *where) {
                      "  IdentitiesOnly yes\n"
                      "  UserKnownHostsFile " LINE_HOSTS "\n"
                      "  StrictHostKeyChecking accept-new\n",
-                     bare, port, name) < 0) {
+                     centre->host, centre->port, name) < 0) {
                 text = NULL;
                 return -ENOMEM;
         }
@@ -93,18 +116,21 @@ static int make_key(const struct passwd *user, const char *name) {
 }
 
 int command_line_setup(Client *client, const Arguments *arguments) {
-        const char *name = arguments->words[0], *host = arguments->words[1];
         const struct passwd *user = getpwnam(LINE_USER);
+        const char *name = arguments->words[0];
+        _cleanup_(centre_done) Centre centre = {};
         _cleanup_free_ char *key = NULL;
-        int r;
+        int status, r;
 
-        if (!is_name(name))
+        status = branch_name_check(client, name);
+        if (status != STATUS_DONE)
+                return status;
+        r = centre_parse(arguments->words[1], &centre);
+        if (r < 0)
                 return client_fail(
                         client, STATUS_USAGE,
-                        "A branch's name is 1 to 20 lower-case letters, digits or \"-\", a letter first.");
-        if (!is_host(host))
-                return client_fail(client, STATUS_USAGE,
-                                   "The centre is a host's name or address, and :PORT.");
+                        "The centre is a host's name or address, with :PORT (1 to 65535) where it is not 22; "
+                        "before that, an IPv6 address stands in [].");
         if (geteuid() != 0)
                 return client_fail(client, STATUS_DENIED, "The line's key is made by root: use sudo.");
         if (!user)
@@ -118,7 +144,7 @@ int command_line_setup(Client *client, const Arguments *arguments) {
         if (r >= 0)
                 r = program_make_directory(ICREISSUE_CONFIG_DIR, 0755, 0, 0);
         if (r >= 0)
-                r = write_configuration(name, host);
+                r = write_configuration(name, &centre);
         if (r >= 0)
                 r = program_read_line(LINE_KEY ".pub", &key);
         if (r < 0)

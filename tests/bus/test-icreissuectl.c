@@ -47,6 +47,34 @@ static void expect_advice(Desk *desk, int status, const char *error, const char 
         ck_assert_str_eq(command_text(told, "message"), message);
 }
 
+/* Refused before anything is made: without the account of the line nothing else is. */
+START_TEST(a_centre_that_ssh_could_not_call_is_refused_before_a_key_is_made)
+{
+        static const char *const hosts[] = { "",          ":22",          "centre:", "centre:ssh",
+                                             "centre:0",  "centre:65536", "-oProxy", "a b",
+                                             "[::1",      "[::1]22",      "[::1]:",  "[]:22",
+                                             "centre:+1", "centre:22:" };
+        static const char *const names[] = { "", "A", "1a", "a_b", "twenty-one-characters" };
+        Desk *desk = story_open(0);
+
+        for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+                _command_ setup =
+                        command_run(desk, USAGE, NULL, COMMAND("line", "setup", "--", "a", hosts[i]));
+
+                command_expect_complaint(setup, "The centre is a host's name or address");
+        }
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                _command_ setup =
+                        command_run(desk, USAGE, NULL, COMMAND("line", "setup", names[i], "centre"));
+                _command_ removal = command_run(desk, USAGE, NULL, COMMAND("branch", "remove", names[i]));
+
+                command_expect_complaint(setup, "A branch's name is 1 to 20");
+                command_expect_complaint(removal, "A branch's name is 1 to 20");
+        }
+        desk_close(desk);
+}
+END_TEST
+
 START_TEST(the_service_its_readers_and_its_card_types_are_told_to_people_and_to_programs)
 {
         Desk *desk = story_open(2);
@@ -424,6 +452,7 @@ END_TEST
 
 int main(void) {
         const TTest *const tests[] = {
+                a_centre_that_ssh_could_not_call_is_refused_before_a_key_is_made,
                 the_service_its_readers_and_its_card_types_are_told_to_people_and_to_programs,
                 a_card_is_read_and_what_the_service_says_of_a_missing_one_is_repeated,
                 a_reissue_is_followed_to_its_end_and_each_thing_to_do_is_said_once,
