@@ -64,9 +64,9 @@ static const char *oldest_gone(const StationModel *model) {
         const char *path, *oldest = NULL;
         json_t *properties;
 
-        json_object_foreach(model->gone, path,
-                            properties) if (!oldest || job_number_from_path(path) <
-                                                               job_number_from_path(oldest)) oldest = path;
+        json_object_foreach(model->gone, path, properties)
+                if (!oldest || job_number_from_path(path) < job_number_from_path(oldest))
+                        oldest = path;
 
         return oldest;
 }
@@ -264,7 +264,8 @@ size_t station_model_open_jobs(const StationModel *model) {
         const char *path;
         json_t *properties;
 
-        json_object_foreach(model->jobs, path, properties) count += is_open(properties);
+        json_object_foreach(model->jobs, path, properties)
+                count += is_open(properties);
 
         return count;
 }

@@ -216,12 +216,13 @@ static void take_objects(Watch *watch, const json_t *objects) {
         json_t *interfaces, *job;
         void *next;
 
-        json_object_foreach_safe(watch->jobs, next, path, job) if (!json_object_get(objects, path) &&
-                                                                   !json_object_get(watch->touched, path))
-                job_disappears(watch, path);
+        json_object_foreach_safe(watch->jobs, next, path, job)
+                if (!json_object_get(objects, path) && !json_object_get(watch->touched, path))
+                        job_disappears(watch, path);
 
-        json_object_foreach((json_t *) objects, path, interfaces) if (!json_object_get(watch->touched, path))
-                job_appears(watch, path, json_object_get(interfaces, JOB_INTERFACE));
+        json_object_foreach((json_t *) objects, path, interfaces)
+                if (!json_object_get(watch->touched, path))
+                        job_appears(watch, path, json_object_get(interfaces, JOB_INTERFACE));
 }
 
 static void on_objects(const json_t *objects, const char *argument _unused_, void *userdata) {
@@ -261,8 +262,9 @@ static void service_gone(Watch *watch) {
         const char *path;
         json_t *job;
 
-        json_object_foreach(watch->jobs, path, job) if (!job_state_is_final(job_text(job, "State")))
-                notices_close(watch->notices, path);
+        json_object_foreach(watch->jobs, path, job)
+                if (!job_state_is_final(job_text(job, "State")))
+                        notices_close(watch->notices, path);
 }
 
 static int on_owner_changed(sd_bus_message *signal, void *userdata, sd_bus_error *error _unused_) {

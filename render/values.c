@@ -32,7 +32,9 @@ int values_add_name(json_t *names, const char *name) {
         const json_t *entry;
         size_t i;
 
-        json_array_foreach(names, i, entry) if (streq(json_string_value(entry), name)) return 0;
+        json_array_foreach(names, i, entry)
+                if (streq(json_string_value(entry), name))
+                        return 0;
 
         return json_array_append_new(names, json_string(name)) < 0 ? -ENOMEM : 0;
 }

@@ -59,8 +59,9 @@ static const json_t *find_design(sd_bus_message *call, const json_t *designs) {
         if (sd_bus_message_rewind(call, true) < 0 || sd_bus_message_read(call, "s", &name) < 0)
                 return NULL;
 
-        json_array_foreach(designs, i, design) if (streq(json_string_value(json_object_get(design, "name")),
-                                                         name)) return design;
+        json_array_foreach(designs, i, design)
+                if (streq(json_string_value(json_object_get(design, "name")), name))
+                        return design;
 
         return NULL;
 }

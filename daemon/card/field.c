@@ -357,7 +357,9 @@ static bool is_text_list(const json_t *value, size_t most) {
         if (!json_is_array(value) || json_array_size(value) > most)
                 return false;
 
-        json_array_foreach((json_t *) value, i, item) if (!is_text(item)) return false;
+        json_array_foreach((json_t *) value, i, item)
+                if (!is_text(item))
+                        return false;
 
         return true;
 }

@@ -24,11 +24,11 @@ static int report_add(Proof *proof, const PlanStage *stage, const Field *field, 
         const json_t *entry;
         size_t i;
 
-        json_array_foreach(
-                proof->report, i,
-                entry) if (streq(json_string_value(json_object_get(entry, "stage")), name) &&
-                           streq(json_string_value(json_object_get(entry, "field")), field->name) &&
-                           streq(json_string_value(json_object_get(entry, "result")), result)) return 0;
+        json_array_foreach(proof->report, i, entry)
+                if (streq(json_string_value(json_object_get(entry, "stage")), name) &&
+                    streq(json_string_value(json_object_get(entry, "field")), field->name) &&
+                    streq(json_string_value(json_object_get(entry, "result")), result))
+                        return 0;
 
         return json_array_append_new(proof->report, json_pack("{s:s,s:s,s:s}", "stage", name, "field",
                                                               field->name, "result", result));

@@ -42,7 +42,9 @@ static bool history_has(const json_t *history, const json_t *entry) {
         const json_t *other;
         size_t i;
 
-        json_array_foreach(history, i, other) if (json_equal(other, entry)) return true;
+        json_array_foreach(history, i, other)
+                if (json_equal(other, entry))
+                        return true;
         return false;
 }
 

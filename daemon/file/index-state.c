@@ -61,8 +61,9 @@ static int make_sets(const IndexState *state, const json_t *wanted, json_t *comp
         json_t *value;
         int r = 0;
 
-        json_object_foreach(state->complete, name, value) if (r >= 0 && json_object_get(wanted, name)) r =
-                set_add(complete, name, true);
+        json_object_foreach(state->complete, name, value)
+                if (r >= 0 && json_object_get(wanted, name))
+                        r = set_add(complete, name, true);
         if (r >= 0)
                 r = add_changing(changing, state->complete, complete, wanted);
         if (r >= 0)

@@ -321,10 +321,10 @@ static bool history_has(const Record *record, const char *event, const char *job
         json_t *entry;
         size_t i;
 
-        json_array_foreach(
-                record->history, i,
-                entry) if (streq_null(json_string_value(json_object_get(entry, "event")), event) &&
-                           streq_null(json_string_value(json_object_get(entry, "job")), job)) return true;
+        json_array_foreach(record->history, i, entry)
+                if (streq_null(json_string_value(json_object_get(entry, "event")), event) &&
+                    streq_null(json_string_value(json_object_get(entry, "job")), job))
+                        return true;
 
         return false;
 }

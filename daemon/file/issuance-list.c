@@ -219,7 +219,9 @@ static bool has_value(const json_t *value, const char *wanted) {
         if (json_is_string(value))
                 return streq(json_string_value(value), wanted);
 
-        json_array_foreach((json_t *) value, i, item) if (streq(json_string_value(item), wanted)) return true;
+        json_array_foreach((json_t *) value, i, item)
+                if (streq(json_string_value(item), wanted))
+                        return true;
         return false;
 }
 

@@ -50,7 +50,9 @@ static int stored_load(Span text, Stored *ret) {
         if (stored.sealed && !json_is_object(stored.sealed))
                 return -EBADMSG;
 
-        json_object_foreach(stored.sealed, name, value) if (!json_is_string(value)) return -EBADMSG;
+        json_object_foreach(stored.sealed, name, value)
+                if (!json_is_string(value))
+                        return -EBADMSG;
         json_object_del(stored.object, "sealed");
         *ret = stored;
         stored = (Stored){};
@@ -87,7 +89,9 @@ static bool is_value(const json_t *value) {
         if (json_is_string(value))
                 return true;
 
-        json_array_foreach((json_t *) value, i, item) if (!json_is_string(item)) return false;
+        json_array_foreach((json_t *) value, i, item)
+                if (!json_is_string(item))
+                        return false;
         return json_is_array(value);
 }
 
@@ -205,12 +209,10 @@ static int open_given(const IssuanceContext *context, Record *record, json_t *se
         if (!json_is_object(sealed))
                 return failure_set(failure, FAILURE_INVALID_ARGS, "A record: sealed must be an object.");
 
-        json_object_foreach(
-                sealed, field,
-                text) if (!record_name_is_plain(field) ||
-                          !json_is_string(
-                                  text)) return failure_set(failure, FAILURE_INVALID_ARGS,
-                                                            "A record: what is sealed must be strings.");
+        json_object_foreach(sealed, field, text)
+                if (!record_name_is_plain(field) || !json_is_string(text))
+                        return failure_set(failure, FAILURE_INVALID_ARGS,
+                                           "A record: what is sealed must be strings.");
 
         r = open_fields(context, record, sealed, &mistake);
         if (r == -ENOMEM)
@@ -377,11 +379,13 @@ int issuance_needs_seal(const IssuanceContext *context, const char *key, Span te
         if (r < 0 || !type)
                 return failure_no_memory(failure);
 
-        json_object_foreach(stored.sealed, field, value) if (seal_version(json_string_value(value)) !=
-                                                             seal_keys_current(context->keys)) return 1;
+        json_object_foreach(stored.sealed, field, value)
+                if (seal_version(json_string_value(value)) != seal_keys_current(context->keys))
+                        return 1;
 
-        json_object_foreach(json_object_get(stored.object, "fields"), field,
-                            value) if (issuance_fields_is_secret(context->fields, type, field)) return 1;
+        json_object_foreach(json_object_get(stored.object, "fields"), field, value)
+                if (issuance_fields_is_secret(context->fields, type, field))
+                        return 1;
 
         return 0;
 }

@@ -166,8 +166,10 @@ static int fields_check(const json_t *fields, Failure *failure) {
                         return failure_set(failure, FAILURE_INVALID_ARGS,
                                            "Field %s must be a string or an array of strings.", name);
 
-                json_array_foreach(value, i, item) if (!json_is_string(item)) return failure_set(
-                        failure, FAILURE_INVALID_ARGS, "Field %s: every value must be a string.", name);
+                json_array_foreach(value, i, item)
+                        if (!json_is_string(item))
+                                return failure_set(failure, FAILURE_INVALID_ARGS,
+                                                   "Field %s: every value must be a string.", name);
         }
 
         return 0;

@@ -77,9 +77,9 @@ json_t *design_values(const JobEngine *engine, const char *type, const char *id,
         const char *name;
 
         snprintf(number, sizeof(number), "%" PRIu32, count);
-        json_object_foreach((json_t *) fields, name,
-                            value) if (profile && !profile_field_is_secret(profile, name))
-                json_object_set(values, name, value);
+        json_object_foreach((json_t *) fields, name, value)
+                if (profile && !profile_field_is_secret(profile, name))
+                        json_object_set(values, name, value);
 
         if (set_value(values, "id", id) < 0 || set_value(values, "type", type) < 0 ||
             set_value(values, "count", number) < 0 ||

@@ -41,9 +41,10 @@ int receipt_keep(Job *job, const json_t *values) {
                 return 0;
 
         job->receipt.values = json_object();
-        json_object_foreach((json_t *) values, name,
-                            value) if ((!json_is_string(value) || json_string_length(value) <= VALUE_MAX) &&
-                                       json_object_set(job->receipt.values, name, value) < 0) return -ENOMEM;
+        json_object_foreach((json_t *) values, name, value)
+                if ((!json_is_string(value) || json_string_length(value) <= VALUE_MAX) &&
+                    json_object_set(job->receipt.values, name, value) < 0)
+                        return -ENOMEM;
 
         return job->receipt.values ? 0 : -ENOMEM;
 }

@@ -62,8 +62,9 @@ int refusals_begin(JobEngine *engine, Failure *failure) {
         if (!digests || hex_decode(json_string_value(json_object_get(engine->refused, "key")), &key) < 0)
                 return failure_no_memory(failure);
 
-        json_array_foreach(array, i, digest) if (json_is_string(digest)) digests[count++] =
-                json_string_value(digest);
+        json_array_foreach(array, i, digest)
+                if (json_is_string(digest))
+                        digests[count++] = json_string_value(digest);
 
         r = readers_set_refused(engine->parts.readers, bytes_span(&key), digests, on_added, engine);
         return r < 0 ? failure_no_memory(failure) : 0;

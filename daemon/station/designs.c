@@ -253,7 +253,8 @@ static json_t *sorted_rows(json_t *names) {
         if (!sorted)
                 return rows;
 
-        json_object_foreach(names, name, value) sorted[count++] = name;
+        json_object_foreach(names, name, value)
+                sorted[count++] = name;
         qsort(sorted, count, sizeof(sorted[0]), compare_names);
         for (size_t i = 0; i < count; i++)
                 json_array_append_new(rows, json_pack("{s:s}", "name", sorted[i]));

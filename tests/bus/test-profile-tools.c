@@ -22,9 +22,9 @@ static const char *field_value(const json_t *report, const char *field) {
         json_t *row;
         size_t i;
 
-        json_array_foreach(json_object_get(report, "fields"), i,
-                           row) if (strcmp(command_text(row, "field"), field) ==
-                                    0) return command_text(row, "value");
+        json_array_foreach(json_object_get(report, "fields"), i, row)
+                if (strcmp(command_text(row, "field"), field) == 0)
+                        return command_text(row, "value");
 
         return "(none)";
 }
@@ -34,9 +34,9 @@ static const char *hidden_because(const json_t *report, const char *field) {
         json_t *row;
         size_t i;
 
-        json_array_foreach(json_object_get(report, "not-shown"), i,
-                           row) if (strcmp(command_text(row, "field"), field) ==
-                                    0) return command_text(row, "reason");
+        json_array_foreach(json_object_get(report, "not-shown"), i, row)
+                if (strcmp(command_text(row, "field"), field) == 0)
+                        return command_text(row, "reason");
 
         return "(none)";
 }
@@ -45,9 +45,10 @@ static bool was_not_run(const json_t *report, const char *step) {
         json_t *row;
         size_t i;
 
-        json_array_foreach(json_object_get(report, "steps"), i,
-                           row) if (strcmp(command_text(row, "step"), step) == 0 &&
-                                    strcmp(command_text(row, "result"), "not run") == 0) return true;
+        json_array_foreach(json_object_get(report, "steps"), i, row)
+                if (strcmp(command_text(row, "step"), step) == 0 &&
+                    strcmp(command_text(row, "result"), "not run") == 0)
+                        return true;
 
         return false;
 }

@@ -120,10 +120,9 @@ const char *reported(const json_t *report, const char *field) {
         const json_t *entry;
         size_t i;
 
-        json_array_foreach(
-                report, i,
-                entry) if (streq(json_string_value(json_object_get(entry, "field")),
-                                 field)) return json_string_value(json_object_get(entry, "result"));
+        json_array_foreach(report, i, entry)
+                if (streq(json_string_value(json_object_get(entry, "field")), field))
+                        return json_string_value(json_object_get(entry, "result"));
 
         return "nothing";
 }
