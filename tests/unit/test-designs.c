@@ -98,19 +98,27 @@ static void expect_failure(const Bench *bench, FailureKind kind, const char *tex
                       failure_message(&bench->failure));
 }
 
-/* A design of the administrator's with these boxes. */
-static void write_own(const Bench *bench, const char *boxes) {
+/* A design of the administrator's that has both texts so many times. */
+static void write_repeated(const Bench *bench, const char *opening, const char *closing, unsigned count) {
         char path[192];
         FILE *file;
 
         own_path(bench, "own", path);
         file = fopen(path, "we");
         ck_assert_ptr_nonnull(file);
-        fprintf(file,
-                "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:icreissue=\"urn:icreissue:design\" "
-                "viewBox=\"0 0 85.6 53.98\" icreissue:types=\"staff-*\"><title>Own</title><g id=\"front\">%s</g></svg>",
-                boxes);
+        fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:icreissue=\"urn:icreissue:design\" "
+              "viewBox=\"0 0 85.6 53.98\" icreissue:types=\"staff-*\"><title>Own</title><g id=\"front\">",
+              file);
+        for (unsigned i = 0; i < count; i++)
+                fputs(opening, file);
+        for (unsigned i = 0; i < count; i++)
+                fputs(closing, file);
+        fputs("</g></svg>", file);
         ck_assert_int_eq(fclose(file), 0);
+}
+
+static void write_own(const Bench *bench, const char *boxes) {
+        write_repeated(bench, boxes, "", 1);
 }
 
 /* Draws the administrator's design with these values; NULL: those of the reference pictures. */
@@ -513,25 +521,6 @@ START_TEST(a_hostile_design_reaches_nothing_and_ends_in_bounded_time_and_memory)
         canary_expect_alive(&canary);
 }
 END_TEST
-
-/* Written here, since they are large. */
-static void write_repeated(const Bench *bench, const char *opening, const char *closing, unsigned count) {
-        char path[192];
-        FILE *file;
-
-        own_path(bench, "own", path);
-        file = fopen(path, "we");
-        ck_assert_ptr_nonnull(file);
-        fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:icreissue=\"urn:icreissue:design\" "
-              "viewBox=\"0 0 85.6 53.98\" icreissue:types=\"*\"><title>Own</title><g id=\"front\">",
-              file);
-        for (unsigned i = 0; i < count; i++)
-                fputs(opening, file);
-        for (unsigned i = 0; i < count; i++)
-                fputs(closing, file);
-        fputs("</g></svg>", file);
-        ck_assert_int_eq(fclose(file), 0);
-}
 
 START_TEST(deep_nesting_and_endless_boxes_are_refused)
 {
