@@ -39,8 +39,7 @@ struct Service {
         sd_bus *bus;
         Idle *idle;
         Setup setup;
-        Role role; /* as it was at the start, as the next two */
-        char *station;
+        Role role; /* as it was at the start, as the next */
         char *centre_name;
         StoreThread *store_thread;
         IssuanceFile *issuance;
@@ -369,15 +368,14 @@ static int service_open_parts(Service *service, Failure *failure) {
         if (r < 0)
                 return r;
 
-        service->station = strdup(service->setup.config->station);
         service->centre_name = strdup(service->setup.config->centre);
-        if (!service->station || !service->centre_name)
+        if (!service->centre_name)
                 return failure_no_memory(failure);
 
         service->parts = (ApiParts){
                 .event = service->event,
                 .bus = service->bus,
-                .station = service->station,
+                .station = service->setup.config->station,
                 .role = service->role,
                 .centre_name = service->centre_name,
                 .reload = reload,
@@ -444,7 +442,6 @@ Service *service_close(Service *service) {
         api_freep(&service->api);
         sd_bus_flush_close_unref(service->bus);
         setup_done(&service->setup);
-        free(service->station);
         free(service->centre_name);
         sd_event_unref(service->event);
         free(service);
@@ -487,6 +484,7 @@ static void reload_adopt(Reload *reload) {
         if (service->server)
                 centre_server_reload(service->server, service->setup.config);
         service->parts.catalogue = service->setup.catalogue;
+        service->parts.station = service->setup.config->station;
 }
 
 static void reload_end(Reload *reload, const Failure *failure) {

@@ -187,27 +187,39 @@ START_TEST(automatic_mode_reissues_a_card_whose_flag_says_unissued_and_no_other)
 }
 END_TEST
 
-START_TEST(with_two_person_who_requests_may_not_reissue)
-{
+static Desk *open_with_two_persons(void) {
         Desk *desk = story_open_closed(2);
-        sd_bus_message *reply = NULL;
-        const char *path;
-        sd_bus *other;
-        char *job;
 
-        desk_write(desk, "config/icreissue.yaml", "two-person: true\n");
+        desk_write(desk, "config/icreissue.yaml", "two-person: true\nstation: window-1\n");
         desk_polkit_rule(desk, "10-all.rules",
                          "polkit.addRule(function(action, subject) {\n"
                          "  if (action.id.indexOf('org.example.ICReissue.') == 0) return polkit.Result.YES;\n"
                          "});\n");
         story_start(desk, 2);
         story_issue(desk, 0, STORY_V1, DESK_T1, STORY_ID, OLD_SERIAL);
+        return desk;
+}
+
+/* Requests, and is refused the reissue. */
+static void expect_second_person_wanted(Desk *desk) {
+        char *job;
+
         story_request(desk, STORY_V1, STORY_ID);
         job = story_reissue(desk, 0, 1);
         story_expect_state(desk, job, "failed|waiting-for-blank|done", "failed");
         story_expect_property(desk, job, "ErrorName", "org.freedesktop.DBus.Error.AccessDenied");
         story_expect_record(desk, STORY_V1, STORY_ID, "unissued", 1);
         free(job);
+}
+
+START_TEST(with_two_person_who_requests_may_not_reissue)
+{
+        Desk *desk = open_with_two_persons();
+        sd_bus_message *reply = NULL;
+        const char *path;
+        sd_bus *other;
+
+        expect_second_person_wanted(desk);
 
         other = desk_bus_as(desk, 1);
         desk_insert(desk, 1, story_blank(desk, STORY_V1, DESK_T1, NEW_SERIAL));
@@ -217,6 +229,17 @@ START_TEST(with_two_person_who_requests_may_not_reissue)
         story_expect_record(desk, STORY_V1, STORY_ID, "issued", 2);
         sd_bus_message_unref(reply);
         sd_bus_unref(other);
+        desk_close(desk);
+}
+END_TEST
+
+START_TEST(a_station_that_was_renamed_wants_a_second_person_all_the_same)
+{
+        Desk *desk = open_with_two_persons();
+
+        desk_write(desk, "config/icreissue.yaml", "two-person: true\nstation: window-2\n");
+        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
+        expect_second_person_wanted(desk);
         desk_close(desk);
 }
 END_TEST
@@ -269,6 +292,7 @@ int main(void) {
                 a_reader_that_is_plugged_in_appears_and_its_card_is_announced,
                 automatic_mode_reissues_a_card_whose_flag_says_unissued_and_no_other,
                 with_two_person_who_requests_may_not_reissue,
+                a_station_that_was_renamed_wants_a_second_person_all_the_same,
                 the_objects_of_readers_and_jobs_stay_while_they_are_there,
                 nothing_of_a_card_is_on_the_command_line_and_no_core_can_be_dumped,
         };
