@@ -105,6 +105,10 @@ static bool needs(const char *type _unused_, const char *record_type _unused_, c
         return streq(field, "holder");
 }
 
+static bool discards(const char *type _unused_, const char *field, void *userdata _unused_) {
+        return streq(field, "pin");
+}
+
 static int look(Centre *centre, const char *type, const char *id, RecordDone done, void *userdata) {
         insist(streq(type, "a"));
         insist_record(type, id);
@@ -153,9 +157,11 @@ static void send_from(CentreServer *server, Waiting *waiting, const uint8_t *dat
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const CentreMethods methods = { .look = look, .request = request, .withdraw = withdraw };
-        static const CentreHandlers handlers = {
-                .extract = extract, .confirm = confirm, .abandon = abandon, .needs = needs
-        };
+        static const CentreHandlers handlers = { .extract = extract,
+                                                 .confirm = confirm,
+                                                 .abandon = abandon,
+                                                 .needs = needs,
+                                                 .discards = discards };
         char *types[] = { (char *) "a", NULL };
         const ConfigBranch config_branch = { .name = (char *) "branch",
                                              .account = (char *) "1",
