@@ -14,6 +14,13 @@
 #define LINE_STRANGER    61003 /* of nobody */
 #define LINE_CENTRE_NAME "the head office"
 
+/* Entries of `branches:`. */
+#define LINE_BRANCH_ENTRY "  - {name: " LINE_BRANCH ", account: \"61001\"}\n"
+#define LINE_OTHER_ENTRY  "  - {name: " LINE_OTHER ", account: \"61002\"}\n"
+
+/* A centre alone, with one record whose reissue is requested; `branches` goes on after `branches:`. */
+Desk *centre_open(const char *branches);
+
 /* The two desks. */
 typedef struct Pair {
         Desk *centre;

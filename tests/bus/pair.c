@@ -10,18 +10,28 @@ void pair_wait_line(Pair *pair, const char *state) {
         free(desk_wait_property(pair->branch, DESK_ROOT_PATH, DESK_INTERFACE, "LineState", state));
 }
 
+static Desk *centre_start(const char *branches, const char *more) {
+        Desk *desk = story_open_closed(0);
+        char text[2048];
+
+        snprintf(text, sizeof(text), "role: centre\nstation: head-office\nbranches:\n%s%s", branches, more);
+        desk_write(desk, "config/icreissue.yaml", text);
+        story_start(desk, 0);
+        return desk;
+}
+
+Desk *centre_open(const char *branches) {
+        Desk *desk = centre_start(branches, "");
+
+        story_enrol(desk, STORY_V1, STORY_ID);
+        return desk;
+}
+
 Pair *pair_open(unsigned readers, const char *centre_lines, const char *branch_lines) {
         Pair *pair = calloc(1, sizeof(Pair));
         char text[2048];
 
-        pair->centre = story_open_closed(0);
-        snprintf(text, sizeof(text),
-                 "role: centre\nstation: head-office\nbranches:\n"
-                 "  - {name: " LINE_BRANCH ", account: \"%d\"}\n%s",
-                 LINE_ACCOUNT, centre_lines ? centre_lines : "");
-        desk_write(pair->centre, "config/icreissue.yaml", text);
-        story_start(pair->centre, 0);
-
+        pair->centre = centre_start(LINE_BRANCH_ENTRY, centre_lines ? centre_lines : "");
         pair->branch = story_open_closed(readers);
         snprintf(text, sizeof(text), "role: branch\nstation: desk-a\ncentre: " LINE_CENTRE_NAME "\n%s",
                  branch_lines ? branch_lines : "");

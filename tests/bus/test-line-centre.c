@@ -8,9 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define OLD_SERIAL   "A1A1A1A1A1A1A1A1"
-#define NEW_SERIAL   "B2B2B2B2B2B2B2B2"
-#define TWO_BRANCHES "  - {name: " LINE_OTHER ", account: \"61002\"}\n"
+#define OLD_SERIAL "A1A1A1A1A1A1A1A1"
+#define NEW_SERIAL "B2B2B2B2B2B2B2B2"
 
 static void expect_part(Desk *desk, char *text, const char *part) {
         if (!strstr(text, part))
@@ -18,20 +17,6 @@ static void expect_part(Desk *desk, char *text, const char *part) {
 
         free(text);
 }
-
-/* A centre alone, with one record whose reissue is requested; `lines` goes on with the list of branches. */
-static Desk *centre_open(const char *lines) {
-        Desk *desk = story_open_closed(0);
-        char text[1024];
-
-        snprintf(text, sizeof(text), "role: centre\nstation: head-office\nbranches:\n%s", lines);
-        desk_write(desk, "config/icreissue.yaml", text);
-        story_start(desk, 0);
-        story_enrol(desk, STORY_V1, STORY_ID);
-        return desk;
-}
-
-#define ONE_BRANCH "  - {name: " LINE_BRANCH ", account: \"61001\"}\n"
 
 static char *extraction(Desk *desk) {
         return desk_wait_object(desk, DESK_JOB, "Kind", "extraction");
@@ -47,7 +32,7 @@ static bool is_gone(Desk *desk, void *path) {
 
 START_TEST(of_two_branches_that_ask_for_a_card_one_gets_it_and_the_other_learns_who_has_it_and_since_when)
 {
-        Pair *pair = pair_open(2, TWO_BRANCHES, NULL);
+        Pair *pair = pair_open(2, LINE_OTHER_ENTRY, NULL);
         char *job, *message;
         sd_bus *other;
 
@@ -77,7 +62,7 @@ END_TEST
 
 START_TEST(an_open_extraction_is_a_job_of_the_centre_until_the_branch_has_confirmed_it)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
         char *job, *branch;
 
@@ -114,7 +99,7 @@ END_TEST
 
 START_TEST(an_abandoned_extraction_gives_its_number_back_unless_a_card_was_written)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
 
         ck_assert_uint_eq(peer_extract(desk, peer, STORY_V1, STORY_ID, LINE_UUID), 1);
@@ -131,7 +116,7 @@ END_TEST
 
 START_TEST(a_cancelled_extraction_keeps_its_number_and_a_late_confirmation_is_recorded_and_reported)
 {
-        Desk *desk = centre_open(ONE_BRANCH TWO_BRANCHES);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY LINE_OTHER_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *other = peer_open(desk, LINE_OTHER_USER);
         char *job, *log;
 
@@ -170,7 +155,7 @@ END_TEST
 
 START_TEST(only_who_manages_the_service_cancels_a_branchs_extraction)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *nobody = desk_bus_as(desk, DESK_NOBODY);
         char *job;
 
@@ -188,7 +173,7 @@ END_TEST
 
 START_TEST(a_confirmation_of_which_the_record_does_not_know_is_kept_until_it_is_accepted_or_dismissed)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
         char *job;
 
@@ -260,7 +245,7 @@ END_TEST
 
 START_TEST(a_branch_whose_connection_has_gone_and_whose_card_came_late_is_listed_so)
 {
-        Desk *desk = centre_open(ONE_BRANCH TWO_BRANCHES);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY LINE_OTHER_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *other;
         char *job;
 
@@ -331,7 +316,7 @@ START_TEST(the_issuance_data_has_what_this_card_needs_and_nothing_else)
 {
         static const char *const elsewhere[] = { "history\":[{", "\"job\"", "serial", "enrolled",
                                                  "head-office" };
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
         sd_bus_message *reply = NULL;
         const char *data;
@@ -411,7 +396,7 @@ END_TEST
 
 START_TEST(another_major_version_is_refused_by_name_and_a_newer_minor_one_is_served)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_connect(desk, LINE_ACCOUNT);
         char *log;
 
@@ -435,7 +420,7 @@ END_TEST
 
 START_TEST(a_newer_connection_closes_the_older_and_an_older_one_that_comes_late_is_not_let_in)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *older = peer_connect(desk, LINE_ACCOUNT), *newer = peer_connect(desk, LINE_ACCOUNT), *late;
 
         peer_call(desk, older, NULL, "Hello", "uuts", 1, 0, UINT64_C(10), "test");
@@ -456,7 +441,7 @@ END_TEST
 
 START_TEST(a_branch_that_is_taken_out_of_the_configuration_is_let_in_no_more)
 {
-        Desk *desk = centre_open(ONE_BRANCH);
+        Desk *desk = centre_open(LINE_BRANCH_ENTRY);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
 
         desk_write(desk, "config/icreissue.yaml", "role: centre\n");

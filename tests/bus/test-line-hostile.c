@@ -2,8 +2,8 @@
 /* A branch that was broken into, and accounts that are no branch: what they send is refused by name, told in the log, and
  * does nothing to the centre. */
 #include "tests/bus/line.h"
+#include "tests/desk/footprint.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONFIGURATION \
-        "role: centre\nstation: head-office\nbranches:\n" \
-        "  - {name: " LINE_BRANCH ", account: \"61001\"}\n" \
-        "  - {name: " LINE_OTHER ", account: \"61002\"}\n"
+#define BRANCHES       LINE_BRANCH_ENTRY LINE_OTHER_ENTRY
 #define AUTHENTICATION "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"
 #define CONNECTIONS    1500
 #ifdef __SANITIZE_ADDRESS__ /* it keeps what was freed */
@@ -22,15 +19,6 @@
 #else
 #define MEMORY_FACTOR 1
 #endif
-
-static Desk *centre_open(void) {
-        Desk *desk = story_open_closed(0);
-
-        desk_write(desk, "config/icreissue.yaml", CONFIGURATION);
-        story_start(desk, 0);
-        story_enrol(desk, STORY_V1, STORY_ID);
-        return desk;
-}
 
 /* Another branch is served as if nothing were. */
 static void expect_unharmed(Desk *desk) {
@@ -50,30 +38,11 @@ static void expect_log(Desk *desk, const char *text) {
 }
 
 static long daemon_memory(Desk *desk) {
-        char path[64], line[256];
-        long kib = -1;
-        FILE *file;
-
-        snprintf(path, sizeof(path), "/proc/%d/status", desk_daemon_pid(desk));
-        file = fopen(path, "re");
-        while (file && fgets(line, sizeof(line), file))
-                if (sscanf(line, "VmRSS: %ld", &kib) == 1)
-                        break;
-        fclose(file);
-        return kib;
+        return (long) footprint_resident(desk_daemon_pid(desk));
 }
 
 static unsigned daemon_descriptors(Desk *desk) {
-        unsigned count = 0;
-        char path[64];
-        DIR *folder;
-
-        snprintf(path, sizeof(path), "/proc/%d/fd", desk_daemon_pid(desk));
-        folder = opendir(path);
-        while (readdir(folder))
-                count++;
-        closedir(folder);
-        return count;
+        return footprint_descriptors(desk_daemon_pid(desk));
 }
 
 static int raw(Desk *desk, uid_t user) {
@@ -117,7 +86,7 @@ static void write_header(uint8_t header[static 16], uint32_t body, uint32_t fiel
 
 START_TEST(bytes_that_are_no_message_end_the_connection)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         int handle = raw(desk, LINE_ACCOUNT);
         uint8_t noise[512];
 
@@ -133,7 +102,7 @@ END_TEST
 
 START_TEST(an_authentication_without_end_ends_the_connection)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
 
         send_until_closed(desk, raw(desk, LINE_ACCOUNT), "AUTH EXTERNAL FOR EVER\r\n", 24, 1 << 20);
         /* By the gate, for its length, or by sd-bus, for what it is: whichever comes to see it first. */
@@ -145,7 +114,7 @@ END_TEST
 
 START_TEST(an_authentication_that_is_none_ends_the_connection)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
 
         send_until_closed(desk, raw(desk, LINE_ACCOUNT), "AUTH", 4, 4);
         expect_log(desk,
@@ -161,7 +130,7 @@ START_TEST(a_giant_message_is_refused_as_soon_as_it_is_announced)
                 { 100 << 20, 8 }, { 16, 100 << 20 }, { UINT32_MAX, UINT32_MAX }, { 16384, 8 }
         };
         static uint8_t body[65536];
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         long before;
 
         expect_unharmed(desk);
@@ -185,7 +154,7 @@ END_TEST
 
 START_TEST(arguments_that_are_none_are_refused_by_name)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
         char long_text[2000];
 
@@ -215,7 +184,7 @@ END_TEST
 
 START_TEST(another_branchs_jobs_are_not_to_be_touched)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *other = peer_open(desk, LINE_OTHER_USER);
 
         ck_assert_uint_eq(peer_extract(desk, other, STORY_V1, STORY_ID, LINE_OTHER_UUID), 1);
@@ -240,7 +209,7 @@ END_TEST
 
 START_TEST(a_confirmation_of_another_number_is_refused)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
 
         ck_assert_uint_eq(peer_extract(desk, peer, STORY_V1, STORY_ID, LINE_UUID), 1);
@@ -268,7 +237,7 @@ static void expect_nothing_else(Desk *desk, sd_bus *peer, const char *path, cons
 
 START_TEST(the_line_has_one_interface_and_nothing_else)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
 
         expect_nothing_else(desk, peer, DESK_ROOT_PATH, DESK_INTERFACE, "ListCardTypes");
@@ -287,7 +256,7 @@ END_TEST
 
 START_TEST(an_account_that_is_not_listed_is_told_so_and_logged)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_connect(desk, LINE_STRANGER);
         char *text;
 
@@ -325,7 +294,7 @@ static void connect_often(Desk *desk, uid_t user) {
 START_TEST(thousands_of_connections_keep_nobody_else_out)
 {
         const struct rlimit many = { .rlim_cur = 4096, .rlim_max = 4096 };
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
 
         if (setrlimit(RLIMIT_NOFILE, &many) < 0)
                 desk_fail(desk, "setrlimit: %m");
@@ -338,7 +307,7 @@ END_TEST
 
 START_TEST(file_descriptors_do_not_come_through)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         int handle = raw(desk, LINE_ACCOUNT), passed = STDERR_FILENO;
         char control[CMSG_SPACE(sizeof(int))] = {};
         struct iovec part = { .iov_base = (char[]){ "\0" }, .iov_len = 1 };
@@ -366,7 +335,7 @@ END_TEST
 /* Questions without end, and no answer is read. */
 START_TEST(who_reads_no_answers_is_given_none)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
         sd_bus_message *message = NULL;
         long before = daemon_memory(desk);

@@ -2,8 +2,8 @@
 /* A centre that has no file descriptors left for another connection: who is connected is served, who comes waits and is told
  * of in the log once, whoever has connected and not said Hello makes room, and it goes on when there is room again. */
 #include "tests/bus/line.h"
+#include "tests/desk/footprint.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,45 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONFIGURATION \
-        "role: centre\nstation: head-office\nbranches:\n" \
-        "  - {name: " LINE_BRANCH ", account: \"61001\"}\n" \
-        "  - {name: " LINE_OTHER ", account: \"61002\"}\n"
+#define BRANCHES LINE_BRANCH_ENTRY LINE_OTHER_ENTRY
 #define GREETING "\0AUTH EXTERNAL\r\n"
 #define TOLD     "Branches must wait before they can connect"
 #define KEPT     64 /* descriptors that no connection gets */
 #define SILENT   8
 #define WATCH_MS 1500
 #define PLENTY   100000
-
-static Desk *centre_open(void) {
-        Desk *desk = story_open_closed(0);
-
-        desk_write(desk, "config/icreissue.yaml", CONFIGURATION);
-        story_start(desk, 0);
-        story_enrol(desk, STORY_V1, STORY_ID);
-        return desk;
-}
-
-/* The lowest number that the daemon's next descriptor may have. */
-static unsigned lowest_free(Desk *desk) {
-        bool used[4096] = {};
-        struct dirent *entry;
-        unsigned n = 0;
-        char path[64];
-        DIR *folder;
-
-        snprintf(path, sizeof(path), "/proc/%d/fd", desk_daemon_pid(desk));
-        folder = opendir(path);
-        while ((entry = readdir(folder)))
-                if (entry->d_name[0] != '.' && strtoul(entry->d_name, NULL, 10) < sizeof(used))
-                        used[strtoul(entry->d_name, NULL, 10)] = true;
-        closedir(folder);
-        while (used[n])
-                n++;
-
-        return n;
-}
 
 static void allow(Desk *desk, unsigned descriptors) {
         struct rlimit limit;
@@ -129,12 +97,12 @@ static void expect_rest(Desk *desk, int waiting) {
 
 /* left: descriptors that the daemon has for whatever it does, beside connections. */
 static void wait_for_room(unsigned left) {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT);
         int waiting;
 
         for (unsigned times = 1; times <= 2; times++) {
-                allow(desk, lowest_free(desk) + left);
+                allow(desk, footprint_next_descriptor(desk_daemon_pid(desk)) + left);
                 waiting = knock(desk, LINE_OTHER_USER);
                 serve_until_told(desk, peer, times);
                 if (times == 1)
@@ -159,7 +127,7 @@ END_TEST
 
 START_TEST(whoever_has_not_said_hello_makes_room)
 {
-        Desk *desk = centre_open();
+        Desk *desk = centre_open(BRANCHES);
         sd_bus *peer = peer_open(desk, LINE_ACCOUNT), *other;
         int silent[SILENT];
         char rest[64];
@@ -168,7 +136,7 @@ START_TEST(whoever_has_not_said_hello_makes_room)
                 silent[i] = knock(desk, LINE_STRANGER);
                 expect_answered(desk, silent[i]);
         }
-        allow(desk, lowest_free(desk) + KEPT - SILENT);
+        allow(desk, footprint_next_descriptor(desk_daemon_pid(desk)) + KEPT - SILENT);
         other = peer_open(desk, LINE_OTHER_USER);
         peer_call(desk, other, NULL, "Look", "ss", STORY_V1, STORY_ID);
         peer_call(desk, peer, NULL, "Look", "ss", STORY_V1, STORY_ID);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DESCRIPTORS_MAX = 65536 };
+
 static uint64_t status_number(const char *path, const char *key) {
         FILE *file = fopen(path, "re");
         uint64_t number = 0;
@@ -43,6 +45,44 @@ uint64_t footprint_sleeps(pid_t process) {
         if (folder)
                 closedir(folder);
         return sum;
+}
+
+/* Those that are open, below the limit; returns how many there are. */
+static unsigned descriptors(pid_t process, bool open[static DESCRIPTORS_MAX]) {
+        struct dirent *entry;
+        unsigned count = 0;
+        char path[64];
+        DIR *folder;
+
+        snprintf(path, sizeof(path), "/proc/%d/fd", (int) process);
+        folder = opendir(path);
+        while (folder && (entry = readdir(folder)))
+                if (entry->d_name[0] != '.') {
+                        unsigned long number = strtoul(entry->d_name, NULL, 10);
+
+                        count++;
+                        if (number < DESCRIPTORS_MAX)
+                                open[number] = true;
+                }
+        if (folder)
+                closedir(folder);
+        return count;
+}
+
+unsigned footprint_descriptors(pid_t process) {
+        bool open[DESCRIPTORS_MAX] = {};
+
+        return descriptors(process, open);
+}
+
+unsigned footprint_next_descriptor(pid_t process) {
+        bool open[DESCRIPTORS_MAX] = {};
+        unsigned n = 0;
+
+        (void) descriptors(process, open);
+        while (n < DESCRIPTORS_MAX && open[n])
+                n++;
+        return n;
 }
 
 bool footprint_maps(pid_t process, const char *part) {
