@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tests/desk/inside.h"
 #include "tests/unit/card-fixture.h"
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
@@ -112,6 +113,26 @@ static void append_fields(sd_bus_message *message, const char *type) {
 
         if (!found)
                 append_family_fields(message, type);
+}
+
+void story_change_profile(Desk *desk, const char *type, const char *from, const char *to, const char *by) {
+        char name[128], shipped[4096], *text, *changed, *place, *rest;
+
+        snprintf(name, sizeof(name), "config/cards/%s.yaml", type);
+        snprintf(shipped, sizeof(shipped), "%s/cards/%s.yaml", getenv("ICREISSUE_SOURCE"), type);
+        text = desk_read(desk, desk_path(desk, name)) ?: desk_read(desk, shipped);
+        place = text ? strstr(text, from) : NULL;
+        rest = place ? place + strlen(from) : NULL;
+        if (rest && to)
+                rest = strstr(rest, to);
+        if (!rest)
+                desk_fail(desk, "%s does not have \"%s\"", shipped, from);
+
+        ck_assert_int_gt(asprintf(&changed, "%.*s%s%s", (int) (place - text), text, by, rest), 0);
+        desk_directory(desk, "config/cards");
+        desk_write(desk, name, changed);
+        free(changed);
+        free(text);
 }
 
 void story_enrol(Desk *desk, const char *type, const char *id) {

@@ -28,6 +28,10 @@ Desk *story_open_closed(unsigned readers);
 /* Another transport code in the key ring, for the daemon's next start or Reload. */
 void story_write_transport_code(Desk *desk, const char *code);
 
+/* Puts the shipped profile of that type into the desk's configuration, changed: the first `from`, with what follows it up to
+ * `to` where that is not NULL, becomes `by`. Once more changes what is there. For the daemon's next start or Reload. */
+void story_change_profile(Desk *desk, const char *type, const char *from, const char *to, const char *by);
+
 /* PutRecord of a well-formed record of that type; its flag says "unissued". */
 void story_enrol(Desk *desk, const char *type, const char *id);
 

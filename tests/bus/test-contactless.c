@@ -88,33 +88,13 @@ START_TEST(an_old_card_is_read_over_the_air_and_ended_over_contacts_alone)
 }
 END_TEST
 
-/* The shipped profile without what it says of contacts. */
-static void forget_contacts(Desk *desk) {
-        static const char word[] = ", contactless: false";
-        char path[512], text[16384], *place;
-        size_t size;
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s/cards/piv.yaml", getenv("ICREISSUE_SOURCE"));
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        size = fread(text, 1, sizeof(text) - 1, file);
-        fclose(file);
-        text[size] = '\0';
-        place = strstr(text, word);
-        ck_assert_ptr_nonnull(place);
-        memmove(place, place + strlen(word), strlen(place + strlen(word)) + 1);
-        desk_directory(desk, "config/cards");
-        desk_write(desk, "config/cards/piv.yaml", text);
-        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
-}
-
 START_TEST(a_profile_that_does_not_say_so_is_stopped_by_the_card_before_anything_is_written)
 {
         Desk *desk = story_open(1);
         char *job;
 
-        forget_contacts(desk);
+        story_change_profile(desk, "piv", ", contactless: false", NULL, "");
+        desk_call(desk, desk_bus(desk), NULL, "Reload", "");
         story_enrol(desk, "piv", fixture_id("piv"));
         desk_insert(desk, 0, story_blank(desk, "piv", DESK_AIR, NEW_SERIAL));
         job = story_start_issue(desk, "piv", fixture_id("piv"), 0);

@@ -15,29 +15,13 @@
 
 /* The shipped second badge, but its PIN is the same for all: its record has none. */
 static void write_badge_without_pin(Desk *desk) {
-        static const char own[] = "{field: pin}";
-        char path[512], text[8192], changed[8192 + 512], *field, *place;
-        size_t size;
-        FILE *file;
-
-        snprintf(path, sizeof(path), "%s/cards/" STORY_V2 ".yaml", getenv("ICREISSUE_SOURCE"));
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        size = fread(text, 1, sizeof(text) - 1, file);
-        text[size] = '\0';
-        fclose(file);
-
-        field = strstr(text, "  pin: {");
-        place = strstr(text, own);
-        ck_assert(field && place && field < place);
-        *field = '#'; /* its line is a comment now */
-        snprintf(changed, sizeof(changed),
-                 "%.*s\"" ALL_PINS "\"%sdiscard:\n"
-                 "  - verify-pin: {reference: \"01\", value: \"" ALL_PINS "\"}\n"
-                 "  - terminate-card-usage: {}\n",
-                 (int) (place - text), text, place + strlen(own));
-        desk_directory(desk, "config/cards");
-        desk_write(desk, "config/cards/" STORY_V2 ".yaml", changed);
+        story_change_profile(desk, STORY_V2, "  pin: {", NULL, "  #pin: {");
+        story_change_profile(desk, STORY_V2, "{field: pin}", NULL, "\"" ALL_PINS "\"");
+        story_change_profile(desk, STORY_V2, "\nblank:", NULL,
+                             "\ndiscard:\n"
+                             "  - verify-pin: {reference: \"01\", value: \"" ALL_PINS "\"}\n"
+                             "  - terminate-card-usage: {}\n"
+                             "blank:");
         desk_call(desk, desk_bus(desk), NULL, "Reload", "");
 }
 

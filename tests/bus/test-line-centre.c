@@ -341,24 +341,8 @@ END_TEST
 
 /* The shipped profile, but the staff number is in the record alone. */
 static void keep_number_off_the_card(Desk *desk) {
-        static const char written[] = "{field: number}", constant[] = "\"3132333435363738\"";
-        char path[512], text[8192] = "", *place;
-        FILE *file;
-        size_t size;
-
-        snprintf(path, sizeof(path), "%s/cards/" STORY_V1 ".yaml", getenv("ICREISSUE_SOURCE"));
-        file = fopen(path, "re");
-        ck_assert_ptr_nonnull(file);
-        size = fread(text, 1, sizeof(text) - 256, file);
-        fclose(file);
-        place = memmem(text, size, written, strlen(written));
-        ck_assert_ptr_nonnull(place);
-        memmove(place + strlen(constant), place + strlen(written), strlen(place + strlen(written)) + 1);
-        memcpy(place, constant, strlen(constant));
-        strcat(text, "unwritten: [number]\n");
-        if (mkdir(desk_path(desk, "config/cards"), 0755) < 0)
-                desk_fail(desk, "config/cards: %m");
-        desk_write(desk, "config/cards/" STORY_V1 ".yaml", text);
+        story_change_profile(desk, STORY_V1, "{field: number}", NULL, "\"3132333435363738\"");
+        story_change_profile(desk, STORY_V1, "\nserial:", NULL, "\nunwritten: [number]\nserial:");
         desk_call(desk, desk_bus(desk), NULL, "Reload", "");
 }
 
