@@ -36,8 +36,9 @@ static void on_list(const json_t *designs, const Failure *failure, void *userdat
         reply_end(reply, designs ? answer_list(reply, designs) : reply_failure(reply, failure));
 }
 
-int method_list_designs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const Published *published = userdata;
+/* Which there are, and what each is: one of them is looked up in the answer. */
+static int list(sd_bus_message *message, const Published *published, DesignsListed done,
+                sd_bus_error *error) {
         _cleanup_(reply_freep) Reply *reply = NULL;
         _cleanup_failure_ Failure failure = {};
         int r;
@@ -46,8 +47,12 @@ int method_list_designs(sd_bus_message *message, void *userdata, sd_bus_error *e
         if (r < 0)
                 return r;
 
-        r = designs_list(published->api->parts->designs, on_list, reply, &failure);
+        r = designs_list(published->api->parts->designs, done, reply, &failure);
         return reply_expect(&reply, r, &failure, error);
+}
+
+int method_list_designs(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        return list(message, userdata, on_list, error);
 }
 
 /* The caller's design among all; NULL where there is none of that name. */
@@ -94,17 +99,7 @@ static void on_designs(const json_t *designs, const Failure *failure, void *user
 }
 
 int method_get_design(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        const Published *published = userdata;
-        _cleanup_(reply_freep) Reply *reply = NULL;
-        _cleanup_failure_ Failure failure = {};
-        int r;
-
-        r = reply_new(published->api, message, &reply);
-        if (r < 0)
-                return r;
-
-        r = designs_list(published->api->parts->designs, on_designs, reply, &failure);
-        return reply_expect(&reply, r, &failure, error);
+        return list(message, userdata, on_designs, error);
 }
 
 static void on_drawn(int picture, const Failure *failure, void *userdata) {
