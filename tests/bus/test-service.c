@@ -81,10 +81,10 @@ START_TEST(a_bad_configuration_stops_the_start_with_file_line_and_column)
 }
 END_TEST
 
-START_TEST(only_the_readers_of_the_configuration_are_the_desks)
-{
-        Desk *desk = story_open_closed(2);
-        char *config, *path;
+/* A desk whose first reader has a name, and no other is the desk's. */
+static Desk *open_with_window(unsigned readers) {
+        Desk *desk = story_open_closed(readers);
+        char *config;
 
         ck_assert_int_ge(
                 asprintf(&config, "readers:\n  - {name: window, match: \"%s\"}\n", desk_reader_name(desk, 0)),
@@ -93,9 +93,24 @@ START_TEST(only_the_readers_of_the_configuration_are_the_desks)
         free(config);
         desk_start_daemon(desk);
         desk_wait_name(desk);
+        return desk;
+}
+
+/* The reader's path; the caller frees it. */
+static char *wait_for_blank_in_window(Desk *desk) {
+        char *path;
+
         desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, NULL));
         path = desk_wait_object(desk, DESK_READER, "Name", "window");
         free(desk_wait_property(desk, path, DESK_READER, "State", "blank"));
+        return path;
+}
+
+START_TEST(only_the_readers_of_the_configuration_are_the_desks)
+{
+        Desk *desk = open_with_window(2);
+        char *path = wait_for_blank_in_window(desk);
+
         desk_call(desk, desk_bus(desk), NULL, "ReadCard", "s", "window");
         desk_call(desk, desk_bus(desk), NULL, "ReadCard", "s", desk_reader_name(desk, 0));
         desk_call(desk, desk_bus(desk), NULL, "ReadCard", "s", path);
@@ -107,20 +122,10 @@ END_TEST
 
 START_TEST(what_goes_wrong_in_a_reader_is_told_by_the_name_that_the_administrator_gave_it)
 {
-        Desk *desk = story_open_closed(1);
-        char *config, *path, *message;
+        Desk *desk = open_with_window(1);
+        char *message;
 
-        ck_assert_int_ge(
-                asprintf(&config, "readers:\n  - {name: window, match: \"%s\"}\n", desk_reader_name(desk, 0)),
-                0);
-        desk_write(desk, "config/icreissue.yaml", config);
-        free(config);
-        desk_start_daemon(desk);
-        desk_wait_name(desk);
-        desk_insert(desk, 0, story_blank(desk, STORY_V1, DESK_T1, NULL));
-        path = desk_wait_object(desk, DESK_READER, "Name", "window");
-        free(desk_wait_property(desk, path, DESK_READER, "State", "blank"));
-        free(path);
+        free(wait_for_blank_in_window(desk));
         desk_remove_at(desk, 0, 1, DESK_BEFORE);
         message = desk_call_refused(desk, desk_bus(desk), "CardGone", "ReadCard", "s", "window");
         ck_assert_ptr_nonnull(strstr(message, "\"window\""));
