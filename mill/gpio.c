@@ -200,12 +200,31 @@ static int pulse(Lines *lines, int signals, const Options *options, int64_t begi
         return r < 0 ? r : ended;
 }
 
+/* What has changed before it is started says nothing of this card: a contact that bounces, a mill that was just switched on. */
+static int forget_changes(Lines *lines) {
+        for (LineName line = LINE_DONE; line < _LINE_MAX; line++) {
+                struct pollfd waiting = { .fd = lines_descriptor(lines, line), .events = POLLIN };
+                int r;
+
+                while ((r = poll(&waiting, 1, 0)) > 0) {
+                        r = lines_change(lines, line);
+                        if (r < 0)
+                                return r;
+                }
+                if (r < 0)
+                        return -errno;
+        }
+
+        return 0;
+}
+
 static MillStatus run(Lines *lines, int signals, const Options *options) {
+        int forgotten = forget_changes(lines), done = lines_level(lines, LINE_DONE),
+            jammed = lines_level(lines, LINE_JAM), r;
         MillStatus status = MILL_SILENT;
         int64_t begin = milliseconds();
-        int done = lines_level(lines, LINE_DONE), jammed = lines_level(lines, LINE_JAM), r;
 
-        if (done < 0 || jammed < 0)
+        if (forgotten < 0 || done < 0 || jammed < 0)
                 return MILL_UNREACHABLE;
 
         if (done || jammed)

@@ -42,7 +42,9 @@ static bool is_readable(int descriptor, int milliseconds) {
         return poll(&(struct pollfd){ .fd = descriptor, .events = POLLIN }, 1, milliseconds) == 1;
 }
 
-static void accept_line(Machine *machine, bool done, bool jam) {
+/* The texts: the line's level, and what it changes to at once. */
+static void accept_line(Machine *machine, const char *done, const char *jam) {
+        const char *levels;
         int descriptor;
         char name;
 
@@ -55,17 +57,26 @@ static void accept_line(Machine *machine, bool done, bool jam) {
                 return;
         }
 
-        ck_assert_int_eq(write(descriptor, (name == 'd' ? done : jam) ? "1" : "0", 1), 1);
+        levels = name == 'd' ? done : jam;
+        ck_assert_int_eq(write(descriptor, levels, strlen(levels)), (ssize_t) strlen(levels));
         *(name == 'd' ? &machine->done : &machine->jam) = descriptor;
 }
 
-void machine_accept(Machine *machine, bool with_jam, bool done, bool jam) {
+static void accept_lines(Machine *machine, int count, const char *done, const char *jam) {
         let_go(&machine->start);
         let_go(&machine->done);
         let_go(&machine->jam);
-        for (int i = 0; i < (with_jam ? 3 : 2); i++)
+        for (int i = 0; i < count; i++)
                 accept_line(machine, done, jam);
         ck_assert(machine->start >= 0 && machine->done >= 0);
+}
+
+void machine_accept(Machine *machine, bool with_jam, bool done, bool jam) {
+        accept_lines(machine, with_jam ? 3 : 2, done ? "1" : "0", jam ? "1" : "0");
+}
+
+void machine_accept_bouncing(Machine *machine) {
+        accept_lines(machine, 3, "010", "0");
 }
 
 bool machine_is_left_alone(const Machine *machine, int milliseconds) {

@@ -17,6 +17,8 @@ void machine_close(Machine *machine);
 
 /* A helper has taken the lines, which have these levels. */
 void machine_accept(Machine *machine, bool with_jam, bool done, bool jam);
+/* The same, and none is active; but while they are taken, the contact of the done line bounces. */
+void machine_accept_bouncing(Machine *machine);
 /* Whether none comes for that many milliseconds. */
 bool machine_is_left_alone(const Machine *machine, int milliseconds);
 

@@ -77,7 +77,8 @@ int lines_descriptor(const Lines *lines, LineName line) {
 }
 
 int lines_change(Lines *lines, LineName line) {
-        char level;
+        if (read(lines->sockets[line], &lines->levels[line], 1) != 1)
+                return -EIO;
 
-        return read(lines->sockets[line], &level, 1) == 1 ? level == '1' : -EIO;
+        return lines_level(lines, line);
 }

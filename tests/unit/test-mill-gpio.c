@@ -99,6 +99,17 @@ START_TEST(a_mill_that_is_done_within_the_pulse_gets_the_whole_of_it)
 }
 END_TEST
 
+START_TEST(what_the_mill_said_before_it_was_started_does_not_count)
+{
+        pid_t process = begin_mill("--time-out=1");
+
+        machine_accept_bouncing(&machine);
+        machine_expect_start(&machine, true);
+        ck_assert_int_eq(end(process), MILL_SILENT);
+        machine_expect_end(&machine);
+}
+END_TEST
+
 START_TEST(a_jam_is_told)
 {
         pid_t process = begin_mill("--time-out=20");
@@ -168,6 +179,7 @@ START_TEST(a_jam_line_is_not_needed)
         pid_t process = begin("mill-desk", arguments);
 
         machine_accept(&machine, false, false, false);
+        machine_expect_start(&machine, true);
         machine_say_done(&machine);
         ck_assert_int_eq(end(process), MILL_DESTROYED);
 }
@@ -219,6 +231,7 @@ int main(void) {
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, a_pulse_starts_the_mill_and_its_word_ends_it);
         tcase_add_test(tcase, a_mill_that_is_done_within_the_pulse_gets_the_whole_of_it);
+        tcase_add_test(tcase, what_the_mill_said_before_it_was_started_does_not_count);
         tcase_add_test(tcase, a_jam_is_told);
         tcase_add_test(tcase, a_jam_after_its_word_counts_more);
         tcase_add_test(tcase, a_mill_that_says_nothing_has_not_destroyed_the_card);
