@@ -63,7 +63,10 @@ static int print_templates(const Client *client, const Arguments *arguments) {
 
         r = rows ? list_templates(arguments, rows) : -ENOMEM;
         if (r < 0)
-                return client_fail_errno(client, r, "The templates");
+                return client_fail(
+                        client, STATUS_FAILED,
+                        "The templates in %s/cards/templates cannot be listed (%s); --data names another place.",
+                        arguments->data ?: ICREISSUE_DATA_DIR, strerrordesc_np(-r));
 
         return client_print_rows(client, columns, ELEMENTS(columns), rows, "There are no templates.");
 }
