@@ -55,9 +55,9 @@ int client_connect(Client *client);
 int client_new_call(const Client *client, const char *path, const char *interface, const char *member,
                     sd_bus_message **ret);
 
-/* Sends a call and waits for its answer, however long a person takes at a polkit prompt: where polkit wants a password, it is sent
- * once more with an agent on this terminal (terminal-agent.h), or for whichever agent there is. `r` is what building the call
- * returned so far: negative, it is told and nothing is sent. reply may be NULL. */
+/* Sends a call and waits for its answer, however long a person takes at a polkit prompt: where polkit wants a
+ * password, it is sent once more with an agent on this terminal (terminal-agent.h), or for whichever agent there is.
+ * `r` is what building the call returned so far: negative, it is told and nothing is sent. reply may be NULL. */
 int client_send(const Client *client, sd_bus_message *call, int r, sd_bus_message **reply);
 
 /* Calls a method of the main interface with arguments as sd_bus_message_append(3) takes them. */

@@ -19,8 +19,8 @@ struct TerminalAgent {
         struct termios modes; /* without the password's: a Ctrl-C may leave those */
 };
 
-/* Whether polkit finds a session for us, and by it the agent of a desktop: then that one shall ask. Where it finds none it would
- * overlook an agent that stands back for others (polkit 122). */
+/* Whether polkit finds a session for us, and by it the agent of a desktop: then that one shall ask. Where it finds
+ * none it would overlook an agent that stands back for others (polkit 122). */
 static bool has_session(void) {
         return sd_pid_get_session(0, NULL) >= 0 || sd_uid_get_display(getuid(), NULL) >= 0;
 }

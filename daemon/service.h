@@ -26,8 +26,8 @@ typedef struct ServiceEvents {
 } ServiceEvents;
 
 /* Connects to the system bus and takes the name first, so that activation waits for no disk; opens everything; then
- * puts the objects on the bus. Calls that come meanwhile wait in the connection. Blocking. Returns 0, or a negative errno with the failure set; -ENOKEY where the key of the
- * files is missing, or another one's. */
+ * puts the objects on the bus. Calls that come meanwhile wait in the connection. Blocking. Returns 0, or a negative
+ * errno with the failure set; -ENOKEY where the key of the files is missing, or another one's. */
 int service_open(sd_event *event, const ServiceDirectories *directories, const ServiceEvents *events,
                  Service **ret, Failure *failure);
 
@@ -36,7 +36,8 @@ Service *service_close(Service *service);
 DEFINE_CLEANUP(Service *, service_close)
 
 /* Reads configuration, keys and profiles anew, all or nothing, and logs how that went. `role:`, `readers:`,
- * `station:` and what belongs to the line of a branch count from the next start on. `done` is called once, at once or later. */
+ * `station:` and what belongs to the line of a branch count from the next start on. `done` is called once, at once or
+ * later. */
 typedef void (*ReloadDone)(const Failure *failure, void *userdata);
 void service_reload(Service *service, ReloadDone done, void *userdata);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A mill on three lines of a GPIO chip: a pulse on the first starts it, the second says that the card is destroyed, the third
- * (if there is one) that it is stuck. Options: icreissue.yaml(5); the end: mill/protocol.h. */
+/* A mill on three lines of a GPIO chip: a pulse on the first starts it, the second says that the card is destroyed,
+ * the third (if there is one) that it is stuck. Options: icreissue.yaml(5); the end: mill/protocol.h. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -137,7 +137,8 @@ static int look(Lines *lines, LineName line, const struct pollfd *poll) {
         return poll->revents ? lines_change(lines, line) : 0;
 }
 
-/* Waits until the mill says how it ended, we are told to stop, or that moment. A jam counts more than what it says besides. */
+/* Waits until the mill says how it ended, we are told to stop, or that moment. A jam counts more than what it says
+ * besides. */
 static int wait_for_end(Lines *lines, int signals, int64_t until, MillStatus *ret) {
         for (;;) {
                 struct pollfd polls[] = {
@@ -200,7 +201,8 @@ static int pulse(Lines *lines, int signals, const Options *options, int64_t begi
         return r < 0 ? r : ended;
 }
 
-/* What has changed before it is started says nothing of this card: a contact that bounces, a mill that was just switched on. */
+/* What has changed before it is started says nothing of this card: a contact that bounces, a mill that was just
+ * switched on. */
 static int forget_changes(Lines *lines) {
         for (LineName line = LINE_DONE; line < _LINE_MAX; line++) {
                 struct pollfd waiting = { .fd = lines_descriptor(lines, line), .events = POLLIN };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The contract between the service and the helper of a card mill, one program for each model: $(libexecdir)/icreissue/mill/NAME,
- * or the administrator's mill/NAME of the configuration's directory. It is run once for each card, which lies where the mill
- * takes it, with the configuration's options as --NAME=VALUE and with --time-out=SECONDS, no standard input or output and a
- * minimal environment. It does its work and ends; how is its exit status. SIGTERM tells it to stop the mill and to end. */
+/* The contract between the service and the helper of a card mill, one program for each model:
+ * $(libexecdir)/icreissue/mill/NAME, or the administrator's mill/NAME of the configuration's directory. It is run
+ * once for each card, which lies where the mill takes it, with the configuration's options as --NAME=VALUE and with
+ * --time-out=SECONDS, no standard input or output and a minimal environment. It does its work and ends; how is its
+ * exit status. SIGTERM tells it to stop the mill and to end. */
 #ifndef ICREISSUE_MILL_PROTOCOL_H
 #define ICREISSUE_MILL_PROTOCOL_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One entry for each notice. The server is called for one entry once at a time: what changes meanwhile follows its answer. */
+/* One entry for each notice. The server is called for one entry once at a time: what changes meanwhile follows its
+ * answer. */
 #include "notify/notices.h"
 
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #define SERVER_NAME "org.freedesktop.Notifications"
 #define SERVER_PATH "/org/freedesktop/Notifications"
 
-/* Of news, which nobody takes back, the latest are remembered: to be replaced, or shown to a server that is still to come. */
+/* Of news, which nobody takes back, the latest are remembered: to be replaced, or shown to a server that is still to
+ * come. */
 enum { NEWS_MAX = 16 };
 
 typedef struct Entry {

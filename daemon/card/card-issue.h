@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One blank being made into a card, in one reader: written stage by stage, reset, read back and compared; or an old card being
- * ended. It runs
- * on the reader's worker inside one PC/SC transaction, and halts wherever the caller must first make something
- * durable: the caller journals and calls card_issue_continue(). */
+/* One blank being made into a card, in one reader: written stage by stage, reset, read back and compared; or an old
+ * card being ended. It runs on the reader's worker inside one PC/SC transaction, and halts wherever the caller must
+ * first make something durable: the caller journals and calls card_issue_continue(). */
 #ifndef ICREISSUE_CARD_CARD_ISSUE_H
 #define ICREISSUE_CARD_CARD_ISSUE_H
 

@@ -47,9 +47,9 @@ const char *const *profile_abilities(const Profile *profile);
 bool profile_field_is_secret(const Profile *profile, const char *name);
 bool profile_field_is_indexed(const Profile *profile, const char *name);
 
-/* Whether making a card needs that field of a record of that card type (`carry:`): a step of `issue`, `verify` or `discard` names it. What is not
- * needed does not leave the issuance file; whatever else is to make a card from the record one day (a design that prints
- * a field) is to count here. False for an unknown name. */
+/* Whether making a card needs that field of a record of that card type (`carry:`): a step of `issue`, `verify` or
+ * `discard` names it. What is not needed does not leave the issuance file; whatever else is to make a card from the
+ * record one day (a design that prints a field) is to count here. False for an unknown name. */
 bool profile_field_is_needed(const Profile *profile, const char *type, const char *name);
 
 /* Whether ending a card needs that field: a step of `discard` names it. False for an unknown name. */
@@ -59,7 +59,8 @@ bool profile_field_discards(const Profile *profile, const char *name);
  * otherwise. Borrowed. */
 const char *profile_carried_from(const Profile *profile, const char *type, const char *name);
 
-/* The same of all its fields: {"NAME": {"TYPE": "NAME THERE", ...}, ...}. The caller owns it; NULL when there is no memory. */
+/* The same of all its fields: {"NAME": {"TYPE": "NAME THERE", ...}, ...}. The caller owns it; NULL when there is no
+ * memory. */
 json_t *profile_carried(const Profile *profile);
 
 /* The number of fields of the profile, and the n-th one's name. Borrowed. */

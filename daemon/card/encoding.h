@@ -33,18 +33,19 @@ const char *encoding_example(Encoding encoding);
 /* Appends the text's bytes. width is used by ENCODING_INTEGER: big-endian in that many bytes, 0 for as few as the
  * number needs; and by ENCODING_DATE ("2031-12-31"): 3 for YYMMDD, which holds the years 2000 to 2099, anything else
  * for YYYYMMDD, both in BCD (ISO/IEC 7816-6:2016, 5F24 and 5F2B). An odd number of BCD digits is filled up with the
- * nibble F. An IMSI is nine bytes: length, then parity digit and up to 15 digits, swapped (3GPP TS 31.102, 4.2.2). Returns 0; -EINVAL for a text that the encoding cannot carry; -ERANGE for a number or a year that does
- * not fit width; -ENOMEM. */
+ * nibble F. An IMSI is nine bytes: length, then parity digit and up to 15 digits, swapped (3GPP TS 31.102, 4.2.2).
+ * Returns 0; -EINVAL for a text that the encoding cannot carry; -ERANGE for a number or a year that does not fit
+ * width; -ENOMEM. */
 int encoding_encode(Encoding encoding, const char *text, size_t width, Bytes *ret);
 
-/* The text of what a card holds, without the padding that may follow: bytes 00, 20 and FF after ASCII and
- * UTF-8, FF after GSM7 and UCS-2, F nibbles after BCD. The caller owns it. Returns 0, -EINVAL for bytes that are not of the encoding,
- * -ENOMEM. */
+/* The text of what a card holds, without the padding that may follow: bytes 00, 20 and FF after ASCII and UTF-8, FF
+ * after GSM7 and UCS-2, F nibbles after BCD. The caller owns it. Returns 0, -EINVAL for bytes that are not of the
+ * encoding, -ENOMEM. */
 int encoding_decode(Encoding encoding, Span bytes, char **ret);
 
-/* A text that is encoded in exactly so many bytes (at most 8 for an integer, 3 or 4 for a date, 9 for an IMSI, an even number for
- * UCS-2), made of the digit 1 as far as the encoding lets it: with it profiles are tried out before there is a
- * record. NULL without memory. */
+/* A text that is encoded in exactly so many bytes (at most 8 for an integer, 3 or 4 for a date, 9 for an IMSI, an
+ * even number for UCS-2), made of the digit 1 as far as the encoding lets it: with it profiles are tried out before
+ * there is a record. NULL without memory. */
 char *encoding_sample(Encoding encoding, size_t size);
 
 /* The number of bytes of the UTF-8 character at the start of bytes, and the character; 0 where there is none or a

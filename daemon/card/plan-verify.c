@@ -306,8 +306,8 @@ static int prove_call(Proof *proof, const PlanStage *stage, const Call *call, Fa
         return result.held ? 0 : plan_complain(stage, call, &result, FAILURE_VERIFY_FAILED, failure);
 }
 
-/* Whether the card has anything to show or to prove for a stage: else its session is not opened for nothing. What a step of it
- * expects is asked again in any case. */
+/* Whether the card has anything to show or to prove for a stage: else its session is not opened for nothing. What a
+ * step of it expects is asked again in any case. */
 static bool shows_anything(const CallList *list) {
         for (size_t i = 0; i < list->count; i++) {
                 const Call *call = &list->calls[i];

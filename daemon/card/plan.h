@@ -50,8 +50,8 @@ int plan_write(Plan *plan, PlanContext *context, IssuePosition *position, bool r
 
 bool plan_at_end(const Plan *plan, const IssuePosition *position);
 
-/* After a reset: opens each stage written so far, reads back and compares everything that can be read, proves new PINs by use, runs
- * `verify:`. *report is the array of CardIssueNews. VERIFY_FAILED names stage and field. */
+/* After a reset: opens each stage written so far, reads back and compares everything that can be read, proves new
+ * PINs by use, runs `verify:`. *report is the array of CardIssueNews. VERIFY_FAILED names stage and field. */
 int plan_verify(Plan *plan, PlanContext *context, json_t **report, Failure *failure);
 
 #endif

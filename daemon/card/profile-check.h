@@ -49,12 +49,12 @@ int profile_places_load(const ProfilePlaces *places, const char *file, YamlFile 
 /* Loads the profile itself, not proven. As profile_load(). */
 int profile_places_profile(const ProfilePlaces *places, Profile **ret, Failure *failure);
 
-/* prove-clear.c: notes every step that sends a secret in clear to a card of contacts, and is not admitted to. remarks: with a
- * list, where it is noted. -ENOMEM. */
+/* prove-clear.c: notes every step that sends a secret in clear to a card of contacts, and is not admitted to.
+ * remarks: with a list, where it is noted. -ENOMEM. */
 int profile_remark_clear(const Profile *profile, Failure *remarks);
 
-/* check-carry.c: notes what `carry:` takes from card types that are not there, from fields that they do not have, or out of a
- * secret into a field that is none. -ENOMEM. */
+/* check-carry.c: notes what `carry:` takes from card types that are not there, from fields that they do not have, or
+ * out of a secret into a field that is none. -ENOMEM. */
 int profile_check_carried(const Profile *profile, const ProfilePlaces *places, Failure *failure);
 
 /* What it does to a card, in plain words: profile-explain.c. */

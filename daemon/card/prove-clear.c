@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The proof that no secret goes in clear over the air. Whoever is near a contactless card can hear what is sent to it: so a
- * secret field or a key may go only where the verb itself enciphers it or only proves that it is known (MIFARE Classic,
- * DESFire), or in a session that enciphers. Some cards can do neither (an NTAG's password): then the profile's author says
- * so, `in-clear: true`, and `profile check` tells everybody who asks. Over contacts only the reader and what is on the way to
- * it can see it: there it is no mistake, and remarked by `profile check` alone until it is admitted. */
+/* The proof that no secret goes in clear over the air. Whoever is near a contactless card can hear what is sent to
+ * it: so a secret field or a key may go only where the verb itself enciphers it or only proves that it is known
+ * (MIFARE Classic, DESFire), or in a session that enciphers. Some cards can do neither (an NTAG's password): then the
+ * profile's author says so, `in-clear: true`, and `profile check` tells everybody who asks. Over contacts only the
+ * reader and what is on the way to it can see it: there it is no mistake, and remarked by `profile check` alone until
+ * it is admitted. */
 #include "card/profile-check.h"
 #include "card/profile-prove.h"
 

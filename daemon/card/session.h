@@ -70,8 +70,8 @@ struct Session {
         int (*settle)(Session *session, Failure *failure);
 };
 
-/* Sends what `settle` says. r is what came of the work with the session: where that went wrong, it is returned, whatever comes
- * of this. For the end of every work with a session. */
+/* Sends what `settle` says. r is what came of the work with the session: where that went wrong, it is returned,
+ * whatever comes of this. For the end of every work with a session. */
 int session_settle(Session *session, int r, Failure *failure);
 
 void session_done(Session *session);

@@ -7,8 +7,9 @@
 #include "card/session.h"
 
 typedef enum TagPath {
-        /* PC/SC part 3, 2.01.09, amendment 1: FF C2, a transparent session, tag 95 to send and tag 97 received. Sony RC-S300,
-         * ACS ACR1252U and ACR1552U, and others. It is expected that the tag stays as it is when the session ends. */
+        /* PC/SC part 3, 2.01.09, amendment 1: FF C2, a transparent session, tag 95 to send and tag 97 received. Sony
+         * RC-S300, ACS ACR1252U and ACR1552U, and others. It is expected that the tag stays as it is when the session
+         * ends. */
         TAG_TRANSPARENT,
         TAG_DIRECT, /* FF 00 00 00, the frame, answered by the tag's: ACS ACR1252U with FeliCa */
         TAG_PN53X,  /* the same with NXP's InCommunicateThru (D4 42) in front: ACS ACR122U */
@@ -23,10 +24,10 @@ enum { TAG_FRAME_MAX = 64 };
  * no error: it refuses so. Errors as session_send(). */
 int tag_exchange(Session *session, TagPath path, Span frame, StepResult *ret, Failure *failure);
 
-/* Around several frames that belong together: the transparent session is begun once for all of them, and ended before the next
- * command that is no frame, or when the work with the card's session ends (session_settle()); nests, and does nothing on the
- * other paths. ret->held: it has begun, and must be released. r is what came of the work, and is returned. Between the two no
- * command of the reader's own is sent. */
+/* Around several frames that belong together: the transparent session is begun once for all of them, and ended before
+ * the next command that is no frame, or when the work with the card's session ends (session_settle()); nests, and
+ * does nothing on the other paths. ret->held: it has begun, and must be released. r is what came of the work, and is
+ * returned. Between the two no command of the reader's own is sent. */
 int tag_hold(Session *session, TagPath path, StepResult *ret, Failure *failure);
 int tag_release(Session *session, TagPath path, int r);
 

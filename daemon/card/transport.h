@@ -57,10 +57,11 @@ void transport_set_manner(Transport *transport, const TransportManner *manner);
  * (ISO/IEC 7816-3:2006, 12.2): readers at TPDU level pass T=0 on as it is, those at APDU level take it too. */
 void transport_set_t0(Transport *transport, bool t0);
 
-/* Sends a command and everything that belongs to it, and gives the whole response data with the final status word;
- * a 61xx never reaches the caller, and a SIM's 9Fxx only where the command has no Le. A 6282 and the like are the caller's to judge. Errors as TransmitFunction, and
- * WRITE_FAILED for a response shorter than a status word, for a card that never stops answering 61xx, and for data
- * that neither chaining nor extended length may carry. Never sends fewer than four bytes. */
+/* Sends a command and everything that belongs to it, and gives the whole response data with the final status word; a
+ * 61xx never reaches the caller, and a SIM's 9Fxx only where the command has no Le. A 6282 and the like are the
+ * caller's to judge. Errors as TransmitFunction, and WRITE_FAILED for a response shorter than a status word, for a
+ * card that never stops answering 61xx, and for data that neither chaining nor extended length may carry. Never sends
+ * fewer than four bytes. */
 int transport_send(Transport *transport, const Command *command, Response *ret, Failure *failure);
 
 /* How many C-APDUs have been sent. */

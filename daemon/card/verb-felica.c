@@ -125,8 +125,8 @@ int check_felica_write(const Call *call, Failure *failure) {
         return 0;
 }
 
-/* The service for reading and writing has a number whose twin, two higher, is for reading only; whoever may write may read by
- * the same (JIS X 6319-4: attributes 001001 and 001011). */
+/* The service for reading and writing has a number whose twin, two higher, is for reading only; whoever may write may
+ * read by the same (JIS X 6319-4: attributes 001001 and 001011). */
 int back_felica_write(Session *session, const Call *call, StepResult *ret, Failure *failure) {
         return read_blocks(session, call, (uint16_t) call->numbers[FELICA_SERVICE],
                            (size_t) call->numbers[FELICA_BLOCK], call->values[FELICA_DATA].data.size, ret,

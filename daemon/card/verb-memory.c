@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Memory cards without keys, through the commands that a reader answers in their place (PC/SC part 3, 2.01.09,
- * 3.2.2.1.3, 3.2.2.1.8 and 3.2.2.1.9): blocks of MIFARE Ultralight, NTAG and ISO/IEC 15693 tags, the UID of any, and the lock bytes. */
+ * 3.2.2.1.3, 3.2.2.1.8 and 3.2.2.1.9): blocks of MIFARE Ultralight, NTAG and ISO/IEC 15693 tags, the UID of any, and
+ * the lock bytes. */
 #include "card/verb-memory.h"
 
 #include "card/profile.h"

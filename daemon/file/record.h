@@ -23,8 +23,9 @@ typedef struct Record {
         uint32_t count;  /* issuance count: how many cards have been issued to it */
         json_t *fields;  /* object: name -> string or array of strings; owned */
         json_t *history; /* array of {"at","event","count","station","job","serial","by","reason"}; owned */
-        /* who has reserved it: {"job","card-type","card-id","fields","at","station","by"}; NULL when nobody has; owned. card-type:
-         * as a card of another type, with that ID where it is another, whose fields these are ("NAME", or "NAME=WHAT IT IS HERE") */
+        /* who has reserved it: {"job","card-type","card-id","fields","at","station","by"}; NULL when nobody has;
+         * owned. card-type: as a card of another type, with that ID where it is another, whose fields these are
+         * ("NAME", or "NAME=WHAT IT IS HERE") */
         json_t *extraction;
         char *moved;    /* what was here stands under this card type now; NULL for a record */
         char *moved_id; /* and under this ID; NULL: the same */

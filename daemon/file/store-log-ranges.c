@@ -149,8 +149,9 @@ static int newest_is_missing(const StorePlace *place, uint32_t number, Failure *
                            place->directory, name);
 }
 
-/* What each segment holds; of one without frames, before which number none of the earlier ones counts. One that was not finished, so was never used, is passed over; but not the one that
- * NAME.current says was in use. *ret_headless: one that has frames, but not the first. */
+/* What each segment holds; of one without frames, before which number none of the earlier ones counts. One that was
+ * not finished, so was never used, is passed over; but not the one that NAME.current says was in use. *ret_headless:
+ * one that has frames, but not the first. */
 static int scan_segments(const StorePlace *place, uint32_t newest, SegmentRanges *ranges,
                          uint64_t *ret_durable, uint32_t *ret_headless, Failure *failure) {
         bool has_newest = newest == 0;

@@ -101,13 +101,14 @@ int job_engine_reissue(JobEngine *engine, const ReissueRequest *request, JobAnsw
 int job_engine_discard(JobEngine *engine, const char *reader, uid_t owner, JobAnswer done, void *userdata,
                        Failure *failure);
 
-/* The cards that were discarded, and those that still are to be destroyed, in the order of their jobs: array of {"job": its
- * number, "type", "id", "serial" ("" where the card has none), "since", "destroyed": boolean, and once it is "at", "how" ("mill"
- * or "hand"), "by"}. Borrowed until the next event. */
+/* The cards that were discarded, and those that still are to be destroyed, in the order of their jobs: array of
+ * {"job": its number, "type", "id", "serial" ("" where the card has none), "since", "destroyed": boolean, and once it
+ * is "at", "how" ("mill" or "hand"), "by"}. Borrowed until the next event. */
 const json_t *job_engine_discards(const JobEngine *engine);
 
-/* Somebody has destroyed such a card by hand, and says so; `done` is told when it is durable. The job is NULL where it is not
- * on the bus any more; NO_CARD for a number that is not in the list, JOB_FINISHED for a card that is destroyed. */
+/* Somebody has destroyed such a card by hand, and says so; `done` is told when it is durable. The job is NULL where
+ * it is not on the bus any more; NO_CARD for a number that is not in the list, JOB_FINISHED for a card that is
+ * destroyed. */
 typedef void (*DiscardConfirmed)(const Failure *failure, void *userdata);
 int job_engine_confirm_discarded(JobEngine *engine, uint64_t number, uid_t by, DiscardConfirmed done,
                                  void *userdata, Failure *failure);

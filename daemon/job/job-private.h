@@ -339,11 +339,11 @@ const char *job_made_id(const Job *job);
 int card_type_choose(Job *job, const char *card_type, Failure *failure);
 /* INVALID_ARGS where the job is for another. */
 int card_type_check_same(const Job *job, const char *card_type, Failure *failure);
-/* The fields that the other type has, and what other types call them (profile_carried()), for ExtractRequest; the caller owns
- * them. NULL without memory. */
+/* The fields that the other type has, and what other types call them (profile_carried()), for ExtractRequest; the
+ * caller owns them. NULL without memory. */
 json_t *card_type_fields(const Job *job);
-/* The fields of the record that the card gets; the caller owns them. The job remembers the card's ID. INVALID_ARGS names one that is missing or does not
- * fit the type. */
+/* The fields of the record that the card gets; the caller owns them. The job remembers the card's ID. INVALID_ARGS
+ * names one that is missing or does not fit the type. */
 int card_type_take_fields(Job *job, const Record *record, json_t **ret, Failure *failure);
 /* --- design.c: what the new card is to look like --- */
 
@@ -388,7 +388,8 @@ int receipt_from_json(Job *job, const json_t *object);
 
 /* --- discard.c: the old card's end --- */
 
-/* What begins when all is done with the new card; and when the job goes on after a restart, or begins as a job of its own. */
+/* What begins when all is done with the new card; and when the job goes on after a restart, or begins as a job of its
+ * own. */
 void card_job_begin_discard(Job *job);
 void card_job_discard(Job *job);
 /* Cancelled: the card stays in the list, unless nothing but this job wanted it there, and has not begun. */

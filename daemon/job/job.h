@@ -71,9 +71,9 @@ typedef struct JobTally {
 } JobTally;
 JobTally job_tally(const Job *job);
 
-/* What Describe answers, as a JSON object that the caller owns: "type", "id", "old-serial", "new-serial", "spoiled" (array),
- * "report" (array of {"stage","field","result"}), "started", "finished", "children" (array of job numbers), "records" (batch: array of
- * {"type","id","result"}) where there are such. NULL when there is no memory. */
+/* What Describe answers, as a JSON object that the caller owns: "type", "id", "old-serial", "new-serial", "spoiled"
+ * (array), "report" (array of {"stage","field","result"}), "started", "finished", "children" (array of job numbers),
+ * "records" (batch: array of {"type","id","result"}) where there are such. NULL when there is no memory. */
 json_t *job_describe(const Job *job);
 
 #endif

@@ -28,7 +28,8 @@ typedef struct ExtractRequest {
         const char *reason;    /* of that request; "" otherwise */
         const char *card_type; /* the card is to be of another type; NULL: of the record's */
         bool discard; /* the old card, of type `type`, is ended afterwards: what that needs of the record comes too */
-        /* that type's: {"NAME": {"TYPE": "WHAT THAT TYPE CALLS IT"}}, as the asker knows them; over the line the centre's own count */
+        /* that type's: {"NAME": {"TYPE": "WHAT THAT TYPE CALLS IT"}}, as the asker knows them; over the line the
+         * centre's own count */
         const json_t *fields;
         Actor actor;
 } ExtractRequest;

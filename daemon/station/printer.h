@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The printers, of cards and of receipts, as CUPS knows them: a card is one print job, followed until the printer has put it out. CUPS is asked in
- * a thread of its own, since its library waits for answers. */
+/* The printers, of cards and of receipts, as CUPS knows them: a card is one print job, followed until the printer has
+ * put it out. CUPS is asked in a thread of its own, since its library waits for answers. */
 #ifndef ICREISSUE_STATION_PRINTER_H
 #define ICREISSUE_STATION_PRINTER_H
 
@@ -23,8 +23,9 @@ typedef enum PrintMedium {
 } PrintMedium;
 
 /* Orders a PDF; of a card, both pages are printed on one card. `name` is the print job's, and makes it idempotent: a
- * job of that name that is there already is taken for this one. The descriptor is duplicated. PRINT_FAILED says what CUPS
- * says; the job's number is told with it where CUPS has one, cancelled, and is 0 where it has none or does not tell. Returns 0 when `done` will be called, else -ENOMEM or what duplicating returned. */
+ * job of that name that is there already is taken for this one. The descriptor is duplicated. PRINT_FAILED says what
+ * CUPS says; the job's number is told with it where CUPS has one, cancelled, and is 0 where it has none or does not
+ * tell. Returns 0 when `done` will be called, else -ENOMEM or what duplicating returned. */
 typedef void (*PrinterOrdered)(int id, const Failure *failure, void *userdata);
 int printer_order(Printer *printer, PrintMedium medium, const char *queue, const char *name, int pdf,
                   PrinterOrdered done, void *userdata);

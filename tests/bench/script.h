@@ -31,8 +31,8 @@ typedef struct Script {
 /* Where the slot's trace ends by now. */
 long script_mark(Desk *desk, unsigned slot);
 
-/* What a job did with the card in the slot: from one mark to the last reset before the other, which was taken when the job had
- * ended; after that reset the daemon looks at the new card like at any other. */
+/* What a job did with the card in the slot: from one mark to the last reset before the other, which was taken when
+ * the job had ended; after that reset the daemon looks at the new card like at any other. */
 void script_read(Desk *desk, unsigned slot, long from, long to, Script *ret);
 
 /* Does the same to the card that is in the slot now, and expects the same status words. Returns how many ms it took, from

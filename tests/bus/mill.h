@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the tests of old cards have in common: a desk with a mill, which is the gpio helper with its lines in the test's hands
- * (tests/desk/machine.h), and the list of old cards. */
+/* What the tests of old cards have in common: a desk with a mill, which is the gpio helper with its lines in the
+ * test's hands (tests/desk/machine.h), and the list of old cards. */
 #ifndef TESTS_BUS_MILL_H
 #define TESTS_BUS_MILL_H
 

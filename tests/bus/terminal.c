@@ -126,8 +126,9 @@ static void tell(Terminal *terminal, const char *format, ...) {
         take_answer(terminal, line);
 }
 
-/* AddressSanitizer's search for leaks at a process's end stops it by SIGSTOP, which the SIGCONT of a terminal that closes takes
- * back: both then wait for ever. What the display is made of is searched in tests/unit/test-station-view. */
+/* AddressSanitizer's search for leaks at a process's end stops it by SIGSTOP, which the SIGCONT of a terminal that
+ * closes takes back: both then wait for ever. What the display is made of is searched in
+ * tests/unit/test-station-view. */
 static void search_no_leaks(void) {
         const char *options = getenv("ASAN_OPTIONS");
         char text[1024];

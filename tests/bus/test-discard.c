@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* R11: the old card's end, through the whole daemon: ended by its profile, destroyed by the mill. Whatever goes wrong, no other card is
- * touched, and none is said to be destroyed that is not. */
+/* R11: the old card's end, through the whole daemon: ended by its profile, destroyed by the mill. Whatever goes
+ * wrong, no other card is touched, and none is said to be destroyed that is not. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

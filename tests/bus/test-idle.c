@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the service does while there is nothing to do: nothing. How long its start takes, and its memory: tests/bench/idle. */
+/* What the service does while there is nothing to do: nothing. How long its start takes, and its memory:
+ * tests/bench/idle. */
 #include <time.h>
 
 #include "tests/bus/story.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* R10 at a branch: the old card becomes one of another type with the data of the centre, where the record moves; and what the
- * old card's end needs of the record comes over the line too, when the old card is ended, and only then. */
+/* R10 at a branch: the old card becomes one of another type with the data of the centre, where the record moves; and
+ * what the old card's end needs of the record comes over the line too, when the old card is ended, and only then. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The card's side of the mutual authentication: AuthenticateISO (DES), AuthenticateAES, AuthenticateEV2First and NonFirst. */
+/* The card's side of the mutual authentication: AuthenticateISO (DES), AuthenticateAES, AuthenticateEV2First and
+ * NonFirst. */
 #include <string.h>
 
 #include "desfire.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A MIFARE Classic 1K (MF1S50YYX): 16 sectors of four blocks, or a 4K (MF1S70YYX): 32 of these and eight of 16 blocks. Each
- * has its keys and access bits, as the chip maker delivers it: data 00, keys FFFFFFFFFFFF, access bits FF0780 and 69. A trailer whose access bits do not agree with their inverted
- * copy closes its sector for ever. UID: the last four bytes of the serial. */
+/* A MIFARE Classic 1K (MF1S50YYX): 16 sectors of four blocks, or a 4K (MF1S70YYX): 32 of these and eight of 16
+ * blocks. Each has its keys and access bits, as the chip maker delivers it: data 00, keys FFFFFFFFFFFF, access bits
+ * FF0780 and 69. A trailer whose access bits do not agree with their inverted copy closes its sector for ever. UID:
+ * the last four bytes of the serial. */
 #include <string.h>
 
 #include "access.h"

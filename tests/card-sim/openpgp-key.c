@@ -301,7 +301,8 @@ Status openpgp_generate(Card *card, const Command *command, Response *response) 
         return STATUS_OK;
 }
 
-/* RSA: PKCS #1 v1.5 around what was sent, which is a DigestInfo. Curves: the two numbers, as long as the field is (7.2.10). */
+/* RSA: PKCS #1 v1.5 around what was sent, which is a DigestInfo. Curves: the two numbers, as long as the field is
+ * (7.2.10). */
 static bool sign(const OpenpgpKept *kept, int slot, const Command *command, Response *response) {
         Attributes attributes = attributes_of(kept, slot);
         Asymmetric imported = key_of(kept, slot);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A card mill, played by a test: what the gpio helper with tests/desk/mill-lines.c is connected to. What does not come within
- * half a minute fails the test. */
+/* A card mill, played by a test: what the gpio helper with tests/desk/mill-lines.c is connected to. What does not
+ * come within half a minute fails the test. */
 #ifndef MACHINE_H
 #define MACHINE_H
 

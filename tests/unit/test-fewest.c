@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A card is sent no command that need not be sent: what it has just told is not asked for again, what was read back before an
- * irreversible last stage is not read back after it, and frames through a reader share one transparent session. */
+/* A card is sent no command that need not be sent: what it has just told is not asked for again, what was read back
+ * before an irreversible last stage is not read back after it, and frames through a reader share one transparent
+ * session. */
 #include "plan-bench.h"
 
 enum { COMMANDS_MAX = 1024, COMMAND_MAX = 64 };
@@ -135,8 +136,9 @@ START_TEST(a_key_that_has_opened_something_is_not_proven_again)
 }
 END_TEST
 
-/* The channel of the new keys is opened for each application that shows something, to set the card's state, and for `verify:`; a
- * command that is enciphered by them is sent until one has been understood, and they are not presented once more for it. */
+/* The channel of the new keys is opened for each application that shows something, to set the card's state, and for
+ * `verify:`; a command that is enciphered by them is sent until one has been understood, and they are not presented
+ * once more for it. */
 START_TEST(new_keys_are_proven_once_and_no_channel_is_opened_for_nothing)
 {
         static const uint8_t put_key[] = { 0x84, 0xD8 }, set_status[] = { 0x84, 0xF0 },
@@ -147,7 +149,8 @@ START_TEST(new_keys_are_proven_once_and_no_channel_is_opened_for_nothing)
         ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(put_key)), 1);
         ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(set_status)), 2);
         ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(new_channel)), 4);
-        /* The badge's application does not know it, the domain does; after the last stage's reset the domain again; `verify:`. */
+        /* The badge's application does not know it, the domain does; after the last stage's reset the domain again;
+         * `verify:`. */
         ck_assert_uint_eq(count_commands(record, SPAN_OF_ARRAY(get_status)), 4);
         record_close(record);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A notification server without a screen (Desktop Notifications Specification 1.2), for the machine of tests/vm: what it is to show
- * is printed, "SUMMARY | BODY | ICON", a line each. On its user's bus, until it is killed. */
+/* A notification server without a screen (Desktop Notifications Specification 1.2), for the machine of tests/vm: what
+ * it is to show is printed, "SUMMARY | BODY | ICON", a line each. On its user's bus, until it is killed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What stands around the readers, on a booted system: a card mill on a GPIO chip, whose kernel driver, device and udev rule are
- * as they are with the real one (cp2112.c plays its USB side); somebody's desktop, with the user's own systemd and bus; and a
- * terminal on which polkit asks for a password. */
+/* What stands around the readers, on a booted system: a card mill on a GPIO chip, whose kernel driver, device and
+ * udev rule are as they are with the real one (cp2112.c plays its USB side); somebody's desktop, with the user's own
+ * systemd and bus; and a terminal on which polkit asks for a password. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -122,7 +122,8 @@ END_TEST
 
 #define PASSWORD "hay-stack-42"
 
-/* A terminal without a session, whose user may do nothing unless an administrator, as which he counts, gives his password. */
+/* A terminal without a session, whose user may do nothing unless an administrator, as which he counts, gives his
+ * password. */
 static void open_terminal(Vm *vm) {
         know_clerk(vm);
         vm_run(vm, "usermod --append --groups sudo clerk && echo 'clerk:" PASSWORD "' | chpasswd");

@@ -57,8 +57,8 @@ void vm_write(Vm *vm, const char *path, const char *text);
 void vm_plug(Vm *vm, const char *reader);
 void vm_unplug(Vm *vm, const char *reader);
 
-/* A new blank (T=0: QEMU's reader knows no other); `kind` and `serial` (16 hexadecimal digits) as of tests/card-sim. Returns its file, which
- * belongs to the machine's directory. */
+/* A new blank (T=0: QEMU's reader knows no other); `kind` and `serial` (16 hexadecimal digits) as of tests/card-sim.
+ * Returns its file, which belongs to the machine's directory. */
 const char *vm_blank(Vm *vm, const char *kind, const char *serial);
 
 void vm_insert(Vm *vm, const char *reader, const char *card);
